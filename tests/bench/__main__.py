@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench import (
+    concurrent_creation,
     creation,
-    faces,
     gateway_actions,
     gateway_records,
     portal_viewers,
@@ -37,12 +37,14 @@ def main() -> int:
     measures: dict[str, Callable[[Path], Measured]] = {
         "submission": lambda directory: submission.measure(directory, options.rounds),
         "creation": lambda directory: creation.measure(directory, options.rounds),
+        "concurrent-creation": lambda directory: concurrent_creation.measure(
+            directory, options.rounds
+        ),
         "gateway-actions": lambda directory: gateway_actions.measure(directory, options.rounds),
         "gateway-records": lambda directory: gateway_records.measure(directory, options.rounds),
         "portal-viewers": lambda directory: portal_viewers.measure(directory, options.rounds),
         "state-check": lambda directory: state_check.measure(directory, options.rounds),
         "unchanged": lambda directory: unchanged.measure(directory, options.rounds, options.jobs),
-        "faces": lambda directory: faces.measure(directory, options.rounds, options.jobs),
     }
     unknown = set(options.names) - set(measures)
     if unknown:

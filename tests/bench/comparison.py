@@ -87,10 +87,16 @@ SHORT = 4
 def in_turns(
     rounds: int, ours: Callable[[], float], baseline: Callable[[], float]
 ) -> tuple[list[float], list[float]]:
-    """Measure both in turns, so that what else loads the machine loads both.
+    """Measure both in turns; see `all_in_turns`."""
+    first, second = all_in_turns(rounds, ours, baseline)
+    return first, second
 
-    One turn of each comes before the first that counts: it fills caches.
+
+def all_in_turns(rounds: int, *measures: Callable[[], float]) -> list[list[float]]:
+    """Measure in turns, so that what else loads the machine loads all of them.
+
+    One turn of each comes before the first that counts: it fills caches. Returned are the values
+    of each, one for each round.
     """
-    ours(), baseline()
-    pairs = [(ours(), baseline()) for _ in range(rounds)]
-    return [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    turns = [[measure() for measure in measures] for _ in range(rounds + 1)]
+    return [list(values) for values in zip(*turns[1:], strict=True)]

@@ -6,6 +6,7 @@ that the SDK and the engine carry exactly as much; nothing is validated, compare
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pulumi import ResourceOptions
@@ -39,7 +40,7 @@ FILLED_IN: dict[str, Any] = {
 }
 TARGET_FILLED_IN: dict[str, Any] = {"headers": {}, "secret_headers": {}}
 
-#: What `create` of the real one adds to the inputs.
+#: What `create` of the real one adds to the inputs; what is empty depends on those.
 OUTPUTS: dict[str, Any] = {
     "job_id": "0" * 32,
     "status": "RUNNING",
@@ -53,7 +54,7 @@ OUTPUTS: dict[str, Any] = {
     "running_parallelism": 1,
     "retains_checkpoints": None,
     "flink_version": "2.3.0",
-    "dashboard_url": "http://127.0.0.1:99999/#/job/running/" + "0" * 32 + "/overview",
+    "dashboard_url": "",
     "other_version": False,
     "duplicates": [],
     "history": [
@@ -63,14 +64,16 @@ OUTPUTS: dict[str, Any] = {
             "action": "NEW",
             "result": "SUCCESS",
             "why": "NEW, first start, no state",
-            "by": "organization/bench/dev",
-            "jar": "/jars/counting.jar",
+            "by": "",
+            "jar": "",
             "jar_digest": "0" * 64,
             "job_id": "0" * 32,
         }
     ],
-    "version_inputs": {"1": "0" * 240},
+    "version_inputs": {"1": ""},
 }
+#: Which of them a version is remembered by.
+_OF_VERSION = ("jar", "jar_digest", "args", "parallelism", "flink_configuration")
 
 
 _SECRET_OUTPUTS = ResourceOptions(additional_secret_outputs=["version_inputs"])
@@ -93,7 +96,14 @@ class NoopProvider(ResourceProvider):
 
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Return what it got, and as much as a real job's outputs."""
-        return CreateResult(props["job_name"], {**props, **OUTPUTS})
+        version = {name: props[name] for name in _OF_VERSION}
+        outputs = {
+            **OUTPUTS,
+            "dashboard_url": f"{props['target']['url']}/#/job/running/{'0' * 32}/overview",
+            "history": [{**OUTPUTS["history"][0], "jar": props["jar"], "by": props["owner"]}],
+            "version_inputs": {"1": json.dumps({"inputs": version, "secret": []})},
+        }
+        return CreateResult(props["job_name"], {**props, **outputs})
 
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Return what it got."""

@@ -1,16 +1,18 @@
-"""Preview and refresh of many jobs of which none has changed, against a no-op provider."""
+"""Preview and refresh of many jobs of which none has changed, by both faces and a no-op."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from tests.bench.comparison import Aim, Comparison, Fact, Measured, in_turns
+from tests.bench.comparison import Aim, Comparison, Fact, Measured, all_in_turns
 from tests.bench.counting_proxy import CountingProxy
 from tests.bench.provider_memory import peak_mebibytes
-from tests.bench.stacks import NOOP, REAL, BenchStack
+from tests.bench.stacks import NOOP, PLUGIN, REAL, BenchStack
 from tests.flink_cluster import FLINK_2, FlinkCluster
 
 FEW = 10
@@ -18,14 +20,18 @@ PREVIEW = ("preview", "--expect-no-changes")
 REFRESH = ("preview", "--refresh", "--expect-no-changes")
 UP = ("up", "--yes", "--skip-preview")
 _ALIKE = 0.05
+_LIKE_NOOP = Aim("at most 1.10", ratio=1.1)
+_LIKE_DYNAMIC = Aim("at most 1.00", ratio=1.0)
+_PLUGIN_MEMORY = Aim("at most 150 MiB", ours=150)
 _HOW = """
 {jobs} counting jobs (parallelism 1, one number a second, no checkpoints) that really run on one
 cluster, created by one `up`. Timed is the whole command, with the start of engine, program and
 provider; on few cores its time varies with what the jobs leave of them, and its CPU time does not.
 Baseline: the same command on a stack of {jobs} resources of a dynamic provider whose
-calls answer at once, with properties of the same names and sizes. Requests are counted by a proxy
-between provider and cluster. Memory is the greatest resident size of the provider's process
-(VmHWM) in a preview with refresh.
+calls answer at once, with properties of the same names and sizes. The native plugin has taken the
+same jobs over, by an `up` that changed nothing; its baseline is the dynamic provider. Requests are
+counted by a proxy between provider and cluster. Memory is the greatest resident size of the
+provider's process (VmHWM) in a preview with refresh.
 """
 #: Room for 1,000 jobs: a class loader, two tasks and a few threads each. The last three keep idle
 #: jobs from keeping the machine busy, so that it is the command that is measured.
@@ -44,18 +50,22 @@ LARGE = {
 TASK_MANAGERS = 2
 
 
-class _Pair:
-    """A stack of real jobs that run, and a stack of the no-op provider that holds as much."""
+class _Stacks:
+    """A stack of real jobs that run, the same by the plugin, and one of the no-op provider."""
 
     def __init__(self, directory: Path, proxy: CountingProxy, jobs: int) -> None:
         self.proxy = proxy
         self.jobs = jobs
         self.real = self._stack(directory / f"real-{jobs}", REAL)
+        self.plugin = self._stack(directory / f"plugin-{jobs}", PLUGIN)
         self.noop = self._stack(directory / f"noop-{jobs}", NOOP)
         proxy.forget()
         self.creation_s = self.real.seconds(*UP)
         self.noop.seconds(*UP)
         _refuse_unlike(self.real, self.noop)
+        self.plugin.jobs = self.real.jobs
+        shutil.copyfile(self.real.checkpoint, self.plugin.checkpoint)
+        self.plugin.seconds(*UP, "--expect-no-changes")
 
     def _stack(self, root: Path, program: str) -> BenchStack:
         root.mkdir()
@@ -64,9 +74,9 @@ class _Pair:
         return stack
 
     def close(self) -> None:
-        """End what runs of both."""
-        self.real.close()
-        self.noop.close()
+        """End what runs of them."""
+        for stack in (self.plugin, self.real, self.noop):
+            stack.close()
 
     def requests(self, command: tuple[str, ...]) -> Fact:
         """Count the requests of a command."""
@@ -76,32 +86,36 @@ class _Pair:
         return Fact(f"requests of `{words}` with {self.jobs} jobs", self.proxy.counted())
 
     def compare(self, command: tuple[str, ...], rounds: int) -> list[Comparison]:
-        """Time a command on both: as it takes, and as it computes."""
-        computed: dict[str, list[float]] = {"ours": [], "baseline": []}
+        """Time a command on all: as it takes, and as it computes."""
+        stacks = (self.real, self.noop, self.plugin)
+        computed: list[list[float]] = [[] for _ in stacks]
 
-        def run(stack: BenchStack, whose: str) -> float:
+        def run(stack: BenchStack, used: list[float]) -> float:
             taken = stack.seconds(*command)
-            computed[whose].append(stack.cpu_s)
+            used.append(stack.cpu_s)
             return taken
 
-        ours, baseline = in_turns(
-            rounds, lambda: run(self.real, "ours"), lambda: run(self.noop, "baseline")
-        )
+        turns = [partial(run, *each) for each in zip(stacks, computed, strict=True)]
+        real, noop, plugin = all_in_turns(rounds, *turns)
+        real_cpu, noop_cpu, plugin_cpu = (used[1:] for used in computed)
         what = f"`{' '.join(command)}`, {self.jobs} jobs"
-        aim = Aim("at most 1.10", ratio=1.1)
+        by_plugin = f"{what}, by the plugin"
         return [
-            Comparison(what, ours, baseline, aim=aim),
-            Comparison(f"{what}: CPU", computed["ours"][1:], computed["baseline"][1:], aim=aim),
+            Comparison(what, real, noop, aim=_LIKE_NOOP),
+            Comparison(f"{what}: CPU", real_cpu, noop_cpu, aim=_LIKE_NOOP),
+            Comparison(by_plugin, plugin, real, aim=_LIKE_DYNAMIC),
+            Comparison(f"{by_plugin}: CPU", plugin_cpu, real_cpu, aim=_LIKE_DYNAMIC),
         ]
 
-    def memory(self, rounds: int) -> Comparison:
+    def memory(self) -> list[Comparison]:
         """Compare the providers' memory in a refresh."""
-        ours, baseline = in_turns(
-            rounds,
-            lambda: peak_mebibytes(self.real, *REFRESH),
-            lambda: peak_mebibytes(self.noop, *REFRESH),
-        )
-        return Comparison(f"memory of the provider, {self.jobs} jobs", ours, baseline, "MiB")
+        stacks = (self.real, self.noop, self.plugin)
+        real, noop, plugin = ([peak_mebibytes(stack, *REFRESH)] for stack in stacks)
+        what = f"memory of the provider, {self.jobs} jobs"
+        return [
+            Comparison(what, real, noop, "MiB"),
+            Comparison(f"{what}: the plugin", plugin, real, "MiB", aim=_PLUGIN_MEMORY),
+        ]
 
 
 def measure(directory: Path, rounds: int, jobs: int = 1000) -> Measured:
@@ -116,13 +130,13 @@ def measure(directory: Path, rounds: int, jobs: int = 1000) -> Measured:
     with ExitStack() as closing_all:
         closing_all.enter_context(closing(cluster))
         proxy = closing_all.enter_context(CountingProxy(cluster.url))
-        few = closing_all.enter_context(closing(_Pair(directory, proxy, FEW)))
-        many = closing_all.enter_context(closing(_Pair(directory, proxy, jobs)))
-        facts = [pair.requests(command) for command in (PREVIEW, REFRESH) for pair in (few, many)]
+        few = closing_all.enter_context(closing(_Stacks(directory, proxy, FEW)))
+        many = closing_all.enter_context(closing(_Stacks(directory, proxy, jobs)))
+        facts = [each.requests(command) for command in (PREVIEW, REFRESH) for each in (few, many)]
         comparisons = [
             each for command in (PREVIEW, REFRESH) for each in many.compare(command, rounds)
         ]
-        comparisons.append(many.memory(1))
+        comparisons += many.memory()
     facts.append(Fact(f"creation of the {jobs} jobs by one `up`", f"{many.creation_s:.0f} s"))
     return Measured(f"{jobs} unchanged jobs", _HOW.format(jobs=jobs), comparisons, facts)
 

@@ -13,8 +13,8 @@ from tests.bench.comparison import Comparison, Measured
 
 _NAMES = (
     "submission",
+    "concurrent_creation",
     "creation",
-    "faces",
     "gateway_actions",
     "gateway_records",
     "portal_viewers",

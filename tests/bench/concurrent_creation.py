@@ -1,9 +1,8 @@
-"""The native plugin: how many jobs it creates at once, and its preview of unchanged ones."""
+"""Creating many jobs at once, by the native plugin and by the dynamic provider."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
@@ -15,9 +14,8 @@ import httpx
 
 from tests.bench.comparison import Aim, Comparison, Measured, in_turns
 from tests.bench.counting_proxy import CountingProxy
-from tests.bench.provider_memory import peak_mebibytes
 from tests.bench.stacks import PLUGIN, REAL, BenchStack
-from tests.bench.unchanged import LARGE, PREVIEW, REFRESH, TASK_MANAGERS, UP
+from tests.bench.unchanged import LARGE, UP
 from tests.flink_cluster import FLINK_2, FlinkCluster
 from tests.job_jars import COUNTING_JAR
 
@@ -31,10 +29,7 @@ the dynamic provider, in the embedded engine. Timed is from the first request to
 last, as a proxy between them sees it. Baseline of the {created} jobs: plain requests, as many jobs
 at a time; each is uploaded and run, and is done when a list of the jobs, which is asked for every
 {pause:.0f} ms for all of them, shows it RUNNING with all its tasks. Baseline of the {at_once} jobs,
-which have a settle time of {settle} s and `--parallel {at_once}`: one such job. Previews are of
-{jobs} jobs that the dynamic provider has created, on one cluster, in the same state: the plugin has
-taken it over by an `up` that changed nothing; timed is the whole command. Memory is the greatest
-resident size of the provider's process (VmHWM) in a preview with refresh.
+which have a settle time of {settle} s and `--parallel {at_once}`: one such job.
 """
 
 
@@ -107,18 +102,13 @@ async def _plain(url: str, counts: Path, jobs: int, at_once: int) -> float:
     return taken
 
 
-def measure(directory: Path, rounds: int, jobs: int = 1000) -> Measured:
+def measure(directory: Path, rounds: int) -> Measured:
     """Measure."""
-    how = _HOW.format(
-        created=_CREATED, pause=_PAUSE_S * 1000, at_once=_AT_ONCE, settle=_SETTLE_S, jobs=jobs
-    )
-    comparisons = [*_creations(directory / "creations", rounds)]
-    comparisons += _previews(directory / "previews", rounds, jobs)
-    return Measured("The native plugin", how, comparisons)
+    how = _HOW.format(created=_CREATED, pause=_PAUSE_S * 1000, at_once=_AT_ONCE, settle=_SETTLE_S)
+    return Measured("Creating jobs at once", how, _creations(directory, rounds))
 
 
 def _creations(directory: Path, rounds: int) -> list[Comparison]:
-    directory.mkdir()
     with ExitStack() as closing_all:
         cluster = FlinkCluster(directory, FLINK_2, slots=_CREATED, configuration=LARGE)
         closing_all.enter_context(closing(cluster))
@@ -151,46 +141,3 @@ def _creations(directory: Path, rounds: int) -> list[Comparison]:
                 lambda: creating.by_requests(_CREATED, _DYNAMIC),
             ),
         ]
-
-
-def _previews(directory: Path, rounds: int, jobs: int) -> list[Comparison]:
-    directory.mkdir()
-    with ExitStack() as closing_all:
-        cluster = FlinkCluster(
-            directory, FLINK_2, slots=jobs, task_managers=TASK_MANAGERS, configuration=LARGE
-        )
-        closing_all.enter_context(closing(cluster))
-        dynamic = _stack(directory / "dynamic", REAL, cluster.url)
-        closing_all.enter_context(closing(dynamic))
-        dynamic.declare_counting_jobs(jobs)
-        dynamic.seconds(*UP)
-        plugin = _stack(directory / "plugin", PLUGIN, cluster.url)
-        closing_all.enter_context(closing(plugin))
-        plugin.jobs = dynamic.jobs
-        shutil.copyfile(dynamic.checkpoint, plugin.checkpoint)
-        plugin.seconds(*UP, "--expect-no-changes")
-        alike = Aim("at most 1.00", ratio=1.0)
-        found = [
-            Comparison(
-                f"`{' '.join(command)}`, {jobs} jobs, the plugin against the dynamic provider",
-                *in_turns(
-                    rounds,
-                    lambda command=command: plugin.seconds(*command),  # type: ignore[misc]
-                    lambda command=command: dynamic.seconds(*command),  # type: ignore[misc]
-                ),
-                aim=alike,
-            )
-            for command in (PREVIEW, REFRESH)
-        ]
-        memory = in_turns(
-            1,
-            lambda: peak_mebibytes(plugin, *REFRESH),
-            lambda: peak_mebibytes(dynamic, *REFRESH),
-        )
-        aim = Aim("at most 150 MiB", ours=150)
-        return [*found, Comparison("memory of the provider", *memory, "MiB", aim=aim)]
-
-
-def _stack(root: Path, program: str, url: str) -> BenchStack:
-    root.mkdir()
-    return BenchStack(root, program, url, stack="faces")
