@@ -12,6 +12,7 @@ from flink_jobs_provider.model.errors import MovedAway
 from flink_jobs_provider.model.identity import JobKey, generation_of, spec_digits_of, submission_in
 from flink_jobs_provider.model.observation import ObservedJob
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.flink.observer import submissions_of
 
 
@@ -92,12 +93,35 @@ async def check_not_moving(plane: ControlPlane, recorded: JobRecord, starts: Sub
     before = str(recorded.job_id), submission_in(starts.restore_from or "", key) or starts.job_id
     mark = await moving_mark(plane, key, starts.job_id, *before)
     if mark is not None:
-        refusal = MovedAway(
-            f"{recorded.spec.job_name}: an earlier run was moving job {mark.job_id} to another "
-            "cluster, where it may run",
-            now="Nothing was started here",
-            remedy="Declare the target where it runs, and run again to finish the move; or, if "
-            f"it runs nowhere, remove jar {mark.id} from this cluster",
+        raise _moved_away(
+            recorded.spec.job_name, mark, "to finish the move; or, if it runs nowhere, "
         )
-        refusal.job_id = mark.job_id
-        raise refusal
+
+
+async def check_no_move_left(plane: ControlPlane, wanted: JobSpec) -> None:
+    """Check that no version was carried to another cluster, for a job that is not recorded.
+
+    So it is where a state was lost. A job that is told what to start from is started.
+
+    Raises:
+        MovedAway: It may run there.
+    """
+    marks = () if wanted.restore_from else await plane.marks_on(wanted.key.prefix)
+    mark = next((mark for mark in reversed(marks) if mark.kind is Mark.MOVING), None)
+    if mark is not None:
+        ways = (
+            "to take it over; or, if it runs nowhere, name what to start from in restore_from, or "
+        )
+        raise _moved_away(wanted.job_name, mark, ways)
+
+
+def _moved_away(job_name: str, mark: JobMark, ways: str) -> MovedAway:
+    refusal = MovedAway(
+        f"{job_name}: an earlier run was moving job {mark.job_id} to another cluster, where it may "
+        "run",
+        now="Nothing was started here",
+        remedy=f"Declare the target where it runs, and run again {ways}remove jar {mark.id} from "
+        "this cluster",
+    )
+    refusal.job_id = mark.job_id
+    return refusal

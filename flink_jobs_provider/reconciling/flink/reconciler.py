@@ -30,7 +30,10 @@ from flink_jobs_provider.reconciling.flink.failed_version import FailedVersions
 from flink_jobs_provider.reconciling.flink.gate_watch import GateWatch
 from flink_jobs_provider.reconciling.flink.job_watch import JobWatch
 from flink_jobs_provider.reconciling.flink.latest_state import StateFinder
-from flink_jobs_provider.reconciling.flink.move_marks import check_not_moving
+from flink_jobs_provider.reconciling.flink.move_marks import (
+    check_no_move_left,
+    check_not_moving,
+)
 from flink_jobs_provider.reconciling.flink.observer import (
     Carried,
     Change,
@@ -347,6 +350,8 @@ class Reconciler:
         if recorded and recorded.job_id and change.carried is not Carried.BACK:
             await check_not_moving(self._plane, recorded, starts)
         await self._takeover.check_not_elsewhere(recorded, wanted, seen, restore)
+        if recorded is None or recorded.job_id is None:
+            await check_no_move_left(self._plane, wanted)
         self._rehearser.report_none(change)
         if recorded and (unconfirmed := recorded.unconfirmed):
             earlier = generation_of(unconfirmed)

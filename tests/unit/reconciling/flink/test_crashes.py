@@ -33,6 +33,14 @@ def killed(begin: Callable[[], Stack], action: Callable[[Stack], object], step: 
     return stack
 
 
+def killed_when_it_was_submitted() -> Stack:
+    """Return a stack whose first run was killed when the cluster had accepted its job."""
+    tried = Stack()
+    tried.up(version("Old", "savepoint"))
+    accepted = tried.flink.steps.index("submitted") + 1
+    return killed(Stack, lambda stack: stack.up(version("Old", "savepoint")), accepted)
+
+
 def each_step(
     begin: Callable[[], Stack], action: Callable[[Stack], object], pause: float
 ) -> Iterator[Stack]:
@@ -322,7 +330,7 @@ def test_state_of_a_create_that_died_survives_a_bad_version(failure: str) -> Non
 
     There is no previous version to go back to, but its state is there, and is gone on from.
     """
-    stack = killed(Stack, lambda s: s.up(version("Old", "savepoint")), 9)
+    stack = killed_when_it_was_submitted()
     stack.flink.pass_time(600)
     stack.flink.programs["New"] = BAD[failure]
     with pytest.raises(
@@ -353,7 +361,7 @@ def test_a_start_that_died_and_was_read_back_is_waited_for() -> None:
 @pytest.mark.parametrize("failure", ["restarts for ever", "never comes up"])
 def test_state_of_a_create_that_died_survives_two_deaths(failure: str) -> None:
     """Shows the same where the run with the bad version was killed, too, while waiting for it."""
-    stack = killed(Stack, lambda s: s.up(version("Old", "savepoint")), 9)
+    stack = killed_when_it_was_submitted()
     stack.flink.pass_time(600)
     stack.flink.programs["New"] = BAD[failure]
 

@@ -10,10 +10,12 @@ import pytest
 from fsspec.implementations.memory import MemoryFileSystem
 
 from flink_jobs_provider.artifacts import Jar
+from flink_jobs_provider.control_planes.protocol import JobMark, Mark
 from flink_jobs_provider.model.errors import (
     ActionFailed,
     JarError,
     JobVanished,
+    MovedAway,
     PermanentError,
     StateUnavailable,
 )
@@ -64,6 +66,11 @@ class TwoClusters:
         here = self._place(self.new, "new").reconciler
         return await here.bring_about(self.record, wanted, jar(wanted))
 
+    async def taken_over(self) -> JobRecord:
+        """Return what is recorded of the job on the new cluster by a stack that has no record."""
+        reconciler = self._place(self.new, "new").reconciler
+        return await reconciler.bring_about(None, moved(), jar(moved()))
+
     def _place(self, flink: FakeFlink, address: str) -> Place:
         clock, say = self.stack.time.clock(), self.stack.said.append
         return Place(flink, Reconciler(flink, say=say, clock=clock, find_jar=_no_jar), address)
@@ -112,6 +119,31 @@ def test_a_job_is_moved_with_its_state() -> None:
     assert two.old.jars == set()
     two.pass_time(60)
     assert two.move(parallelism=4).generation == 3
+
+
+def test_without_a_record_it_is_not_started_where_it_was_moved_away_from() -> None:
+    """Shows it for a state that was lost, until the start is told what to begin with."""
+    two = TwoClusters()
+    old = version("Old", "savepoint", move=True)
+    two.move()
+    [now] = two.new.active()
+    two.stack.record = None
+    with pytest.raises(MovedAway) as refused:
+        two.stack.up(old)
+    assert two.active == [now]
+    [mark] = moving_marks(two)
+    assert f"remove jar {mark.id} from this cluster" in str(refused.value)
+    assert "name what to start from in restore_from" in str(refused.value)
+    two.record = run(two.taken_over())
+    assert two.active == [now]
+    assert two.record.job_id == now.job_id
+    two.new.end(now, "CANCELED")
+    two.stack.up(version("Old", "savepoint", move=True, restore_from=str(now.restored_from)))
+    [here] = two.old.active()
+    assert here.restored_from == now.restored_from
+    assert [
+        mark for mark in run(two.old.marks_by(old.key.prefix)) if mark.kind is Mark.MOVING
+    ] == []
 
 
 @pytest.mark.parametrize("pause", PAUSES)
@@ -257,6 +289,12 @@ def test_a_job_that_failed_is_moved_with_its_retained_checkpoint() -> None:
     two.record = two.stack.refresh()
     two.move()
     assert two.new.the_job().restored_from == checkpoint
+
+
+def moving_marks(two: TwoClusters) -> list[JobMark]:
+    """Return the marks of a move on the old cluster."""
+    marks = run(two.old.marks_by(moved().key.prefix))
+    return [mark for mark in marks if mark.kind is Mark.MOVING]
 
 
 def state_kept(two: TwoClusters) -> int:
