@@ -174,20 +174,14 @@ def _gateway_of(given: Any, where: str) -> GatewayAddress:
     from pydantic import ValidationError
 
     from flink_jobs_provider.cli.gateway_client import GatewayAddress
+    from flink_jobs_provider.gateway.setting_types import problems_of_settings
     from flink_jobs_provider.model.errors import InvalidFiles
 
     try:
         return GatewayAddress.model_validate(given)
     except ValidationError as error:
-        problems = [
-            (f"{where}{'.'.join(map(str, each['loc']))}", _plain(each["msg"]))
-            for each in error.errors()
-        ]
-        raise InvalidFiles(problems) from None
-
-
-def _plain(message: str) -> str:
-    return message.removeprefix("Value error, ")
+        problems = problems_of_settings(error, GatewayAddress.model_json_schema())
+        raise InvalidFiles([(f"{where}{path}", why) for path, why in problems]) from None
 
 
 def _target(url: str, file: Path | None) -> FlinkTarget:

@@ -7,12 +7,11 @@ Relative paths in it are meant from the file's own directory; a relative SQLite 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_core import ErrorDetails
 
 from flink_jobs_provider.control_planes.connection import environment
 from flink_jobs_provider.gateway.auth.access_configuration import Access
@@ -29,6 +28,7 @@ from flink_jobs_provider.gateway.setting_types import (
     Timeout,
     at_most,
     is_loopback,
+    problems_of_settings,
 )
 from flink_jobs_provider.model.duration import (
     LONGEST_LIFETIME,
@@ -37,8 +37,7 @@ from flink_jobs_provider.model.duration import (
     SettleTime,
 )
 from flink_jobs_provider.model.errors import SetupError
-from flink_jobs_provider.model.inputs import properties_at, suggestion
-from flink_jobs_provider.model.validation import blanks_around
+from flink_jobs_provider.model.validation import blanks_around, property_path
 from flink_jobs_provider.strict_yaml import Document, UnreadableFile, read_document
 
 #: A job that changes all the time has a row for each minute.
@@ -76,7 +75,7 @@ class InvalidConfiguration(SetupError):
         self, path: Path, problems: list[tuple[str, str]], document: Document | None = None
     ) -> None:
         self.problems = problems
-        known = {_dotted(at): line for at, line in document.lines.items()} if document else {}
+        known = {property_path(at): line for at, line in document.lines.items()} if document else {}
         lines = [f"{_line(where, known)}{where} {what}" for where, what in problems if where]
         whole = [what for where, what in problems if not where] or ["is invalid:"]
         super().__init__("\n  ".join([f"{path} {whole[0]}", *lines]))
@@ -87,13 +86,6 @@ def _line(where: str, known: Mapping[str, int]) -> str:
     while where and where not in known:
         where = where[: max(where.rfind("."), where.rfind("["), 0)]
     return f"line {known[where]}: " if where else ""
-
-
-def _dotted(location: Iterable[str | int]) -> str:
-    path = ""
-    for part in location:
-        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
-    return path
 
 
 class TlsFiles(Settings):
@@ -319,7 +311,7 @@ def read_configuration(path: str | Path) -> GatewayConfiguration:
         configuration = GatewayConfiguration.model_validate(content, context=context)
     except ValidationError as error:
         blank = {where for where, _ in problems}
-        found = [_problem(detail) for detail in error.errors(include_url=False)]
+        found = problems_of_settings(error, configuration_schema())
         problems += [problem for problem in found if problem[0] not in blank]
         raise InvalidConfiguration(path, problems, document) from None
     if problems:
@@ -331,28 +323,3 @@ def configuration_schema() -> dict[str, Any]:
     """Return the JSON Schema of the configuration file."""
     schema = GatewayConfiguration.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
-_PLAIN = {
-    "missing": "is required",
-    "extra_forbidden": "is not a property that is known here",
-    "model_type": "must be a map",
-    "dict_type": "must be a map",
-    "list_type": "must be a list",
-    "string_type": "must be a text",
-    "string_too_short": "must not be empty",
-    "too_short": "must not be empty",
-}
-
-
-def _problem(detail: ErrorDetails) -> tuple[str, str]:
-    """Return the path and what would be valid; never the value, which may hold a secret."""
-    path = _dotted(part for part in detail["loc"] if part != "[key]")
-    kind, message = detail["type"], detail["msg"]
-    if kind == "extra_forbidden":
-        *above, name = detail["loc"]
-        known = properties_at(configuration_schema(), above)
-        return path, f"{_PLAIN[kind]}; {suggestion(str(name), known)}"
-    if kind == "value_error":
-        return path, message.removeprefix("Value error, ")
-    return path, _PLAIN.get(kind) or message.replace("Input should", "must")

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+)
+from pydantic_core import ErrorDetails
 
 from flink_jobs_provider.model.duration import (
     LONGEST_LIFETIME,
@@ -15,6 +23,8 @@ from flink_jobs_provider.model.duration import (
     Duration,
     seconds_at_most,
 )
+from flink_jobs_provider.model.inputs import properties_at, suggestion
+from flink_jobs_provider.model.validation import property_path
 
 #: Key of the validation context: the directory that relative paths are meant from.
 DIRECTORY = "directory"
@@ -87,3 +97,34 @@ def at_most(longest: str) -> AfterValidator:
 
 Timeout = Annotated[Duration, at_most(LONGEST_TIMEOUT)]
 Lifetime = Annotated[Duration, at_most(LONGEST_LIFETIME)]
+
+
+_VALID = {
+    "missing": "is required",
+    "extra_forbidden": "is not a property that is known here",
+    "model_type": "must be a map",
+    "dict_type": "must be a map",
+    "list_type": "must be a list",
+    "string_type": "must be a text",
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
+}
+
+
+def problems_of_settings(error: ValidationError, schema: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return the problems of settings: (property path, what would be valid).
+
+    Never the value, which may hold a secret. `schema` is the JSON Schema of all of them.
+    """
+    details = error.errors(include_url=False)
+    return [(property_path(detail["loc"]), _valid(detail, schema)) for detail in details]
+
+
+def _valid(detail: ErrorDetails, schema: dict[str, Any]) -> str:
+    kind, message = detail["type"], detail["msg"]
+    if kind == "extra_forbidden":
+        *above, name = detail["loc"]
+        return f"{_VALID[kind]}; {suggestion(str(name), properties_at(schema, above))}"
+    if kind == "value_error":
+        return message.removeprefix("Value error, ")
+    return _VALID.get(kind) or message.replace("Input should", "must")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -103,10 +103,10 @@ def problems_of(
         JobSpec.model_validate(known)
     except ValidationError as error:
         problems += [
-            (_path(location), reason_of(detail))
+            (property_path(location), reason_of(detail))
             for detail in error.errors(include_url=False)
             if (location := _location(detail))
-            and _path(location) not in ruled
+            and property_path(location) not in ruled
             and not any(location[: len(path)] == path for path in unknown)
         ]
     named = {path for path, _ in problems}
@@ -233,7 +233,8 @@ def _location(detail: ErrorDetails) -> tuple[int | str, ...]:
     return (target, "kind") if detail["type"] == "union_tag_invalid" else (target, *rest[1:])
 
 
-def _path(location: tuple[int | str, ...]) -> str:
+def property_path(location: Iterable[int | str]) -> str:
+    """Return where an error of pydantic is, as a program writes it: `target.headers[0]`."""
     text = ""
     for part in location:
         if part == "[key]":
@@ -245,7 +246,7 @@ def _path(location: tuple[int | str, ...]) -> str:
 def problems_in(error: ValidationError) -> list[tuple[str, str]]:
     """Return the problems of a model in a program's words: (property path, what would be valid)."""
     details = error.errors(include_url=False)
-    return [(_path(_location(detail)), reason_of(detail)) for detail in details]
+    return [(property_path(_location(detail)), reason_of(detail)) for detail in details]
 
 
 def reason_of(detail: ErrorDetails) -> str:

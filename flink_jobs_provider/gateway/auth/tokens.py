@@ -25,7 +25,7 @@ from pydantic import AfterValidator, AwareDatetime, Field, ValidationError
 
 from flink_jobs_provider.gateway.auth.access_configuration import Grants, caller_name
 from flink_jobs_provider.gateway.principal import Principal, Role
-from flink_jobs_provider.gateway.setting_types import Settings
+from flink_jobs_provider.gateway.setting_types import Settings, problems_of_settings
 from flink_jobs_provider.model.errors import SetupError, Signal
 from flink_jobs_provider.strict_yaml import UnreadableFile, read_yaml
 
@@ -103,10 +103,9 @@ def read_tokens(path: Path) -> TokensFile:
     except UnreadableFile as error:
         raise TokensFileError(f"{error}.") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "it"
-        what = first["msg"].removeprefix("Value error, ")
-        raise TokensFileError(f"{path} is invalid: {where}: {what}.") from None
+        problems = problems_of_settings(error, TokensFile.model_json_schema())
+        found = "; ".join(f"{where or 'it'} {what}" for where, what in problems)
+        raise TokensFileError(f"{path} is invalid: {found}.") from None
     names = [token.name for token in tokens.tokens]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise TokensFileError(f"{path} is invalid: the name {twice[0]} is a duplicate.")
@@ -208,9 +207,9 @@ def create_token(
     except OverflowError:
         raise TokensFileError("The token would expire too far in the future.") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        what = first["msg"].removeprefix("Value error, ")
-        raise TokensFileError(f"The token's {first['loc'][0]} {what}.") from None
+        problems = problems_of_settings(error, TokenEntry.model_json_schema())
+        found = "; ".join(f"{where} {what}" for where, what in problems)
+        raise TokensFileError(f"The token's {found}.") from None
     with _edited(path) as tokens:
         if any(known.name == name for known in tokens):
             raise TokensFileError(

@@ -69,13 +69,16 @@ def test_a_wrong_address() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("kind: gateway\n", "FILE: url: Field required"),
+        ("kind: gateway\n", "FILE: url: is required"),
         ("kind: gateway\nurl: nowhere\n", "FILE: url: must be a URL such as http://host:8081"),
         (
             "kind: gateway\nurl: http://h\nbearer_token: hunter2\n",
             "FILE: bearer_token: must be a reference, env:NAME or config:KEY",
         ),
-        ("kind: gateway\nurl: http://h\ntoken: x\n", "FILE: token: Extra inputs are not permitted"),
+        (
+            "kind: gateway\nurl: http://h\ntoken: x\n",
+            "FILE: token: is not a property that is known here; known are ",
+        ),
         (
             "kind: gateway\nurl: http://h\nbearer_token: env:NOT_SET\n",
             "bearer_token refers to env:NOT_SET, and there is no such environment variable. "

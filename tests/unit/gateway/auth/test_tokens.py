@@ -131,12 +131,19 @@ def test_the_services_group_may_read_it(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("tokens:\n- name: ci\n", "tokens.0.hash"),
+        ("tokens:\n- name: ci\n", "tokens[0].hash is required"),
         ("tokens:\n- {name: ci, hash: 'fjg_x', roles: {'*': read}}\n", "must be sha256:"),
         ("tokens:\n- {name: 'a b', hash: 'sha256:%s', roles: {'*': read}}\n", "must be 1 to 64"),
-        ("tokens:\n- {name: ci, hash: 'sha256:%s', roles: {'*': all}}\n", "tokens.0.roles"),
-        ("tokens:\n- {name: ci, hash: 'sha256:%s', roles: {}}\n", "tokens.0.roles"),
-        ("tokens:\n- {name: ci, hash: 'sha256:%s', roles: {'*': read}, expiry: 3}\n", "expiry"),
+        ("tokens:\n- {name: ci, hash: 'sha256:%s', roles: {'*': all}}\n", "tokens[0].roles"),
+        ("tokens:\n- {name: ci, hash: 'sha256:%s', roles: {}}\n", "tokens[0].roles"),
+        (
+            "tokens:\n- {name: ci, hash: 'sha256:%s', roles: {'*': read}, expiry: 3}\n",
+            "did you mean expires?",
+        ),
+        (
+            "tokens:\n- {name: 5, roles: 1}\n",
+            "[0].name must be a text; tokens[0].hash is required; tokens[0].roles must be a map",
+        ),
         (
             "tokens:\n- &a {name: ci, hash: 'sha256:%s', roles: {'*': read}}\n- *a\n",
             "the name ci is a duplicate",
