@@ -174,10 +174,13 @@ class LocalCluster:
         """Start what is missing of a cluster that partly runs, and leave the rest alone.
 
         Without a JobManager there is no rest: what the task managers ran is lost with it, and they
-        would take up to a minute to notice the new one (heartbeat.timeout; measured: 50 s).
+        would take up to a minute to notice the new one (heartbeat.timeout; measured: 50 s). Another
+        program may have its port for them meanwhile, so that it gets a new one.
         """
         if ClusterProcess(self.layout, "jobmanager").find() is None:
             end(flink_processes_in(self.layout))
+            settings = settings.model_copy(update={"rpc_port": free_port()})
+            settings.save(self.layout.settings)
         java = find_java(settings.flink, self._report)
         flink_home = fetch_flink(settings.version, self._report)
         try:

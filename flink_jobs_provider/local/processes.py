@@ -26,6 +26,11 @@ sh -c 'echo $$ > "$0.new" && mv "$0.new" "$0" && exec "$@"' "$@" &
 """
 #: The role of the cluster's gateway, which is no process of Flink.
 GATEWAY = "gateway"
+#: What Flink writes of all threads when one of them fails, up to the next line of the log.
+_THREAD_DUMP = re.compile(
+    r"^\d{4}-\d\d-\d\d [^\n]* - Thread dump: *$.*?(?=^\d{4}-\d\d-\d\d |\Z)",
+    re.MULTILINE | re.DOTALL,
+)
 _FRAME = re.compile(r"\s*(at \S+\(|\.\.\. \d+ more|$)")
 _RESOURCE_ID = "taskmanager.resource-id="
 
@@ -114,12 +119,13 @@ class ClusterProcess:
     def last_lines(self, count: int = 8) -> str:
         """Return the end of its log or of its output, whichever it wrote to last.
 
-        Of stack traces only the causes are shown, and of other lines only those that matter, where
-        there are any.
+        Of stack traces only the causes are shown, of thread dumps nothing, and of other lines only
+        those that matter, where there are any.
         """
         written = [file for file in (self.log, self.output) if file.exists()]
         for file in sorted(written, key=lambda file: file.stat().st_mtime, reverse=True):
             text = file.read_text(encoding="utf-8", errors="replace")
+            text = _THREAD_DUMP.sub("", text)
             lines = [line for line in text.splitlines() if not _FRAME.match(line)]
             lines = [line for line in lines if " INFO " not in line] or lines
             if lines:

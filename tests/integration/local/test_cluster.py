@@ -16,7 +16,7 @@ import pytest
 
 from flink_jobs_provider.local import LocalCluster, LocalClusterError, Request
 from flink_jobs_provider.local.processes import ClusterProcess
-from flink_jobs_provider.local.settings import Layout
+from flink_jobs_provider.local.settings import Layout, Settings
 from tests.flink_cluster import FLINK_1, SLOTS, FlinkCluster
 from tests.job_jars import COUNTING_JAR
 from tests.waiting import wait_until
@@ -135,6 +135,19 @@ def test_a_restarted_job_manager_has_lost_its_jobs_but_not_its_jars(
     assert [jar["name"] for jar in private_flink.get("/jars")["files"]] == [COUNTING_JAR.name]
     # What a restart must not cost: the cluster takes jobs as before.
     private_flink.run(COUNTING_JAR, ["--output", str(tmp_path / "out2")])
+
+
+def test_a_job_manager_is_started_again_though_its_port_for_task_managers_is_taken(
+    private_flink: FlinkCluster,
+) -> None:
+    """Another program has got the port meanwhile; that of the REST API stays."""
+    settings = Settings.load(private_flink.layout.settings)
+    assert settings is not None
+    private_flink.stop_job_manager()
+    with socket.create_server(("127.0.0.1", settings.rpc_port)):
+        outcome, status = LocalCluster(private_flink.directory).up()
+    assert (outcome, status.state) == ("repaired", "running")
+    assert status.url == private_flink.url
 
 
 def test_a_missed_task_manager_leaves_no_slots(private_flink: FlinkCluster) -> None:

@@ -148,3 +148,28 @@ def test_of_a_log_only_what_matters_is_shown(process: ClusterProcess) -> None:
         "java.lang.Exception: outer",
         "Caused by: java.lang.Exception: inner",
     ]
+
+
+def test_of_a_thread_dump_nothing_is_shown(process: ClusterProcess) -> None:
+    """Shows it as Flink 2.3.0 writes one when it cannot have its port, and shuts down slowly."""
+    dump = "".join(
+        f'"flink-{number}" prio=5 Id={number} WAITING\n'
+        "\tat java.base@17.0.15/java.lang.Thread.sleep(Native Method)\n\n"
+        "\tNumber of locked synchronizers = 1\n"
+        "\t- java.util.concurrent.locks.ReentrantLock$NonfairSync@3deff43c\n\n"
+        for number in range(60)
+    )
+    begins = "2026-11-30 13:44:32,814 ERROR org.apache.flink.util.FatalExitExceptionHandler [] - "
+    process.log.write_text(
+        "2026-11-30 13:44:32,758 ERROR ClusterEntrypoint [] - Could not start\n"
+        "Caused by: java.net.BindException: Could not start actor system on any port\n"
+        f"{begins}Thread dump: \n{dump}"
+        "2026-11-30 13:44:32,870 ERROR Handler [] - a thread produced an exception\n"
+        f"{begins}Thread dump: \n{dump}",
+        encoding="utf-8",
+    )
+    assert process.last_lines().splitlines()[1:] == [
+        "2026-11-30 13:44:32,758 ERROR ClusterEntrypoint [] - Could not start",
+        "Caused by: java.net.BindException: Could not start actor system on any port",
+        "2026-11-30 13:44:32,870 ERROR Handler [] - a thread produced an exception",
+    ]
