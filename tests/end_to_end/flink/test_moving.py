@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -27,10 +28,24 @@ def active(cluster: FlinkCluster) -> list[str]:
     return [job for job, row in cluster.jobs().items() if row["state"] == "RUNNING"]
 
 
+@contextmanager
+def without_state(stack: CountingStack) -> Iterator[None]:
+    """Have a stack that has lost all that it had recorded, until the block ends."""
+    recorded = stack.project.checkpoint.read_text(encoding="utf-8")
+    lost = json.loads(recorded)
+    lost["checkpoint"]["latest"]["resources"] = []
+    stack.project.checkpoint.write_text(json.dumps(lost), encoding="utf-8")
+    yield
+    stack.project.checkpoint.write_text(recorded, encoding="utf-8")
+
+
 def test_a_job_is_moved_there_and_back_also_by_killed_runs(
     stack: CountingStack, elsewhere: FlinkCluster, tmp_path: Path
 ) -> None:
-    """It counts on without a gap or a repeat, and runs on one of the two alone at each moment."""
+    """It counts on without a gap or a repeat, and runs on one of the two alone at each moment.
+
+    A stack whose state was lost does not start it where it was moved away from.
+    """
     here, there = stack.cluster, elsewhere
     stack.declare("orders", move=True, savepoint_directory=str(tmp_path / "savepoints"))
     stack.project.up()
@@ -52,6 +67,12 @@ def test_a_job_is_moved_there_and_back_also_by_killed_runs(
     stack.project.preview("--refresh", "--expect-no-changes")
 
     stack.change("orders", target={"url": here.url})
+    with without_state(stack):
+        stack.project.failing_up().assert_says(
+            f"orders: an earlier run was moving job {first} to another cluster, where it may run. "
+            "Nothing was started here."
+        )
+    assert (active(here), active(there)) == ([], [second])
     run = stack.project.start("up", "--yes", "--skip-preview")
     wait_until(lambda: not active(there), 60, "the job ends where it was", interval=0.02)
     stack.project.close()
