@@ -60,7 +60,11 @@ class _Stacks:
         self.plugin = self._stack(directory / f"plugin-{jobs}", PLUGIN)
         self.noop = self._stack(directory / f"noop-{jobs}", NOOP)
         proxy.forget()
-        self.creation_s = self.real.seconds(*UP)
+        creation_s = self.real.seconds(*UP)
+        self.creation = (
+            Fact(f"creation of the {jobs} jobs by one `up`", f"{creation_s:.0f} s"),
+            Fact("requests of that `up`", proxy.counted()),
+        )
         self.noop.seconds(*UP)
         _refuse_unlike(self.real, self.noop)
         self.plugin.jobs = self.real.jobs
@@ -137,7 +141,7 @@ def measure(directory: Path, rounds: int, jobs: int = 1000) -> Measured:
             each for command in (PREVIEW, REFRESH) for each in many.compare(command, rounds)
         ]
         comparisons += many.memory()
-    facts.append(Fact(f"creation of the {jobs} jobs by one `up`", f"{many.creation_s:.0f} s"))
+    facts += many.creation
     return Measured(f"{jobs} unchanged jobs", _HOW.format(jobs=jobs), comparisons, facts)
 
 
