@@ -270,14 +270,30 @@ def _retrieve(flight: asyncio.Task[None]) -> None:
         flight.exception()
 
 
+#: How long a system is left alone at most that answers slowly, in seconds.
+_LONGEST_REST = 1.0
+
+
 class SharedCall(Generic[T]):
-    """Fetches an answer for everybody who waits for it, and never two at once."""
+    """Fetches an answer for everybody who waits for it, and never two at once.
+
+    Args:
+        rest: Where it is given, a system that several wait for is left alone after each answer for
+            as long as that took, so that they do not keep it busy: at most half of its time goes
+            into answers. One who waits alone is not delayed.
+    """
 
     def __init__(
-        self, fetch: Callable[[], Awaitable[T]], clock: MonotonicClock = time.monotonic
+        self,
+        fetch: Callable[[], Awaitable[T]],
+        clock: MonotonicClock = time.monotonic,
+        rest: Sleep | None = None,
     ) -> None:
         self._fetch = fetch
         self._clock = clock
+        self._rest = rest
+        self._rests_until = 0.0
+        self._several = False
         self._flight: asyncio.Task[None] | None = None
         self._latest: _Answer[T] | None = None
         self._begun = 0
@@ -300,10 +316,18 @@ class SharedCall(Generic[T]):
             if flight is None or flight.done():
                 flight = self._flight = asyncio.create_task(self._refresh())
                 flight.add_done_callback(_retrieve)
+            else:
+                self._several = True
             await asyncio.shield(flight)
         return self._latest.value
 
     async def _refresh(self) -> None:
+        if self._rest and (left := self._rests_until - self._clock()) > 0:
+            await self._rest(left)
         self._begun += 1  # here, not where the task is made: until now all may share it
         number, begun = self._begun, self._clock()
         self._latest = _Answer(await self._fetch(), number, begun)
+        if self._several:
+            ended = self._clock()
+            self._rests_until = ended + min(ended - begun, _LONGEST_REST)
+        self._several = False

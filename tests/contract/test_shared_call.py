@@ -19,9 +19,10 @@ class Cluster:
         self.time = FakeClock()
         self.begun: list[float] = []
         self.waiting: list[asyncio.Future[None]] = []
-        self.shared = SharedCall(self._fetch, self.time.now)
+        self.shared = SharedCall(self.fetch, self.time.now)
 
-    async def _fetch(self) -> int:
+    async def fetch(self) -> int:
+        """Begin a request."""
         self.begun.append(self.time.now())
         number = len(self.begun)
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -59,6 +60,42 @@ def test_who_asks_at_once_shares_one_request() -> None:
         await cluster.answer()
         assert len({id(await call) for call in calls}) == 1
         assert len(cluster.begun) == 1
+
+    asyncio.run(work())
+
+
+def test_a_slow_system_that_several_wait_for_is_left_alone_in_between() -> None:
+    """Shows that it has as much rest as an answer took, and that who waits alone has no delay."""
+
+    async def work() -> None:
+        cluster = Cluster()
+        rests: list[float] = []
+
+        async def rest(seconds: float) -> None:
+            rests.append(seconds)
+            cluster.time.time += seconds
+
+        cluster.shared = SharedCall(cluster.fetch, cluster.time.now, rest=rest)
+
+        async def answered_after(seconds: float) -> None:
+            cluster.time.time += seconds
+            await cluster.answer()
+
+        for _ in range(2):
+            alone = await cluster.ask()
+            await answered_after(0.4)
+            await alone
+        assert rests == []
+        first, second = await cluster.ask(), await cluster.ask()
+        await answered_after(0.4)
+        await first
+        assert rests == [pytest.approx(0.4, abs=0.01)], "the second one waits for it"
+        third = await cluster.ask()
+        await answered_after(60)
+        await second
+        assert rests[1:] == [pytest.approx(1, abs=0.01)], "and never longer than a second"
+        await answered_after(0.4)
+        await third
 
     asyncio.run(work())
 

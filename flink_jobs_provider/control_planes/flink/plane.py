@@ -68,7 +68,7 @@ class FlinkRest:
         self._turn = asyncio.Semaphore(submissions) if submissions else nullcontext()
         self._http = http
         self._times = clock, sleep
-        self._overview = SharedCall(self._fetch_jobs, clock)
+        self._overview = SharedCall(self._fetch_jobs, clock, rest=sleep)
         self._jars = ClusterJars(self.client, clock)
         polling = Polling(clock, sleep)
         self._submissions = Submissions(self, self._jars, lambda: self._overview.latest, polling)
