@@ -178,7 +178,11 @@ def generated(inputs: type[BaseModel] = JobSpec) -> Schema:
         "keywords": ["pulumi", "flink", "category/infrastructure", "kind/native"],
         "license": "Apache-2.0",
         "publisher": PACKAGE,
-        "config": {"variables": configuration},
+        # An SDK has the version of this package, and all files of a package of its language.
+        "meta": {"supportPack": True},
+        # A target is given as JSON. The generator for Java fails at a type that a variable shares
+        # with a function: it writes two classes of one name.
+        "config": {"variables": configuration | {"target": _of_any_type(configuration["target"])}},
         "provider": {
             "description": "Where jobs run, and what references of targets refer to.",
             "inputProperties": configuration,
@@ -231,6 +235,10 @@ def _or_one_text(texts: Schema) -> Schema:
         "oneOf": [texts, {"type": "string"}],
         "description": texts.pop("description"),
     }
+
+
+def _of_any_type(property_: Schema) -> Schema:
+    return {"$ref": "pulumi.json#/Any", "description": property_["description"]}
 
 
 def _attributes_of(of: type) -> dict[str, str]:

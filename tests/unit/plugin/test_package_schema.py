@@ -40,17 +40,29 @@ def test_a_job_takes_over_that_of_the_dynamic_provider() -> None:
     assert JOB["aliases"] == [{"type": DYNAMIC_TYPE}]
 
 
-def test_all_types_that_are_referred_to_are_there() -> None:
-    def references(node: Any) -> set[str]:
-        if isinstance(node, list):
-            return {found for each in node for found in references(each)}
-        if not isinstance(node, dict):
-            return set()
-        own = {node["$ref"]} if "$ref" in node else set()
-        return own | {found for each in node.values() for found in references(each)}
+def _references(node: Any) -> set[str]:
+    if isinstance(node, list):
+        return {found for each in node for found in _references(each)}
+    if not isinstance(node, dict):
+        return set()
+    own = {node["$ref"]} if "$ref" in node else set()
+    return own | {found for each in node.values() for found in _references(each)}
 
+
+def test_all_types_that_are_referred_to_are_there() -> None:
     there = {f"#/types/{name}" for name in SCHEMA["types"]}
-    assert references(SCHEMA) == {*there, "pulumi.json#/Any"}
+    assert _references(SCHEMA) == {*there, "pulumi.json#/Any"}
+
+
+def test_configuration_variables_have_no_types_of_the_package() -> None:
+    """Shows none; the generator for Java fails at a type that a function refers to as well."""
+    assert _references(SCHEMA["config"]) == {"pulumi.json#/Any"}
+    assert "#/types/flink-jobs:index:DliProject" in _references(SCHEMA["provider"])
+
+
+def test_sdks_are_whole_packages() -> None:
+    """Shows it asked of the generators; else Go's has no module, and Node's no version."""
+    assert SCHEMA["meta"] == {"supportPack": True}
 
 
 def test_words_have_meanings() -> None:
