@@ -1,7 +1,7 @@
-"""The example programs in three languages, with the real Pulumi CLI and its language hosts.
+"""The example programs in each language, with the real Pulumi CLI and its language hosts.
 
-Where there is none, the Python program runs by the embedded engine, and the other two are compared
-with the plugin's schema and checked by the plugin.
+Where there is none, the Python program runs by the embedded engine, and the other ones are compared
+with the plugin's schema; the one in YAML is checked by the plugin.
 """
 
 from __future__ import annotations
@@ -37,8 +37,13 @@ _ENDED = {"FINISHED", "FAILED", "CANCELED"}
 _NEEDED = {
     "python": ("pulumi-language-python",),
     "typescript": ("pulumi-language-nodejs", "node", "npm"),
+    "go": ("pulumi-language-go", "go"),
     "yaml": ("pulumi-language-yaml",),
 }
+#: The program of each language that has an SDK from the schema.
+_WITH_SDK = {"typescript": "index.ts", "go": "main.go"}
+#: An SDK, and what its installation writes.
+_WRITTEN = ("node_modules", "sdks", "Pulumi.*.yaml", "package-lock*", "go.sum")
 
 
 class Example:
@@ -49,9 +54,10 @@ class Example:
 
     def __init__(self, language: str, root: Path, *, embedded: bool = False) -> None:
         self.name = f"counting-{language}"
+        self.language = language
         self.root = root
         self.directory = root / "examples/programs" / language
-        left_out = shutil.ignore_patterns("node_modules", "sdks", "Pulumi.*.yaml", "package-lock*")
+        left_out = shutil.ignore_patterns(*_WRITTEN)
         shutil.copytree(_EXAMPLES / "programs" / language, self.directory, ignore=left_out)
         (root / "examples/counting").symlink_to(_EXAMPLES / "counting")
         (root / ".venv").symlink_to(sys.prefix)
@@ -95,6 +101,25 @@ class Example:
         )
         return done.stdout + (done.stderr if fails else "")
 
+    def edit(self, file: str, *changes: tuple[str, str]) -> None:
+        """Replace texts of a file, each of which is there."""
+        path = self.directory / file
+        source = path.read_text(encoding="utf-8")
+        for before, after in changes:
+            assert before in source, before
+            source = source.replace(before, after)
+        path.write_text(source, encoding="utf-8")
+
+    def add_sdk(self) -> None:
+        """Let the CLI write the SDK of the language, if it has one from the schema."""
+        if self.language in _WITH_SDK:
+            self.run("package", "add", str(_PLUGIN))
+
+    def configure(self, cluster: FlinkCluster, output: Path) -> None:
+        """Set where the job runs, and what it writes."""
+        for key, value in {"url": cluster.url, "output": output, "parallelism": 1}.items():
+            self.run("config", "set", key, str(value))
+
     def outputs(self) -> dict[str, Any]:
         """Return the stack's outputs."""
         command = ["outputs"] if self._embedded else ["stack", "output"]
@@ -115,11 +140,20 @@ def example(tmp_path: Path) -> Callable[[str], Example]:
     return make
 
 
-def _tsc(directory: Path) -> subprocess.CompletedProcess[str]:
-    compiler = directory / "node_modules/.bin/tsc"
-    return subprocess.run(
-        [compiler, "--project", "."], cwd=directory, capture_output=True, text=True, check=False
-    )
+def _compile(made: Example) -> subprocess.CompletedProcess[str]:
+    """Check the program against its SDK, as an editor or a build would."""
+    command = {
+        "typescript": ["node_modules/.bin/tsc", "--project", "."],
+        "go": ["go", "vet", "."],
+    }[made.language]
+    return subprocess.run(command, cwd=made.directory, capture_output=True, text=True, check=False)
+
+
+#: A misspelt property of each language with an SDK, and what its compiler answers.
+_MISSPELT = {
+    "typescript": ("parallelism:", "paralelism:", "'paralelism' does not exist in type 'JobArgs'"),
+    "go": ("Parallelism:", "Paralelism:", "unknown field Paralelism in struct literal"),
+}
 
 
 @pytest.mark.pulumi_cli
@@ -130,15 +164,15 @@ def test_the_life_of_a_job(
 ) -> None:
     """Shows create, preview, update with its state, drift gate and destroy."""
     made = example(language)
-    if language == "typescript":
-        made.run("package", "add", str(_PLUGIN))
-        checked = _tsc(made.directory)
-        assert checked.returncode == 0, checked.stdout
-        program = made.directory / "index.ts"
-        source = program.read_text(encoding="utf-8")
-        program.write_text(source.replace("parallelism:", "paralelism:"), encoding="utf-8")
-        assert "'paralelism' does not exist in type 'JobArgs'" in _tsc(made.directory).stdout
-        program.write_text(source, encoding="utf-8")
+    made.add_sdk()
+    if language in _WITH_SDK:
+        checked = _compile(made)
+        assert checked.returncode == 0, checked.stdout + checked.stderr
+        right, wrong, told = _MISSPELT[language]
+        made.edit(_WITH_SDK[language], (right, wrong))
+        refused = _compile(made)
+        assert told in refused.stdout + refused.stderr
+        made.edit(_WITH_SDK[language], (wrong, right))
     _show_the_life_of_a_job(made, flink_2, tmp_path / "counts")
 
 
@@ -149,8 +183,7 @@ def test_the_python_program_by_the_embedded_engine(flink_2: FlinkCluster, tmp_pa
 
 
 def _show_the_life_of_a_job(made: Example, cluster: FlinkCluster, output: Path) -> None:
-    for key, value in {"url": cluster.url, "output": str(output), "parallelism": "1"}.items():
-        made.run("config", "set", key, value)
+    made.configure(cluster, output)
     created = made.run("up", "--yes", "--skip-preview")
     assert "using pulumi-resource-flink-jobs from $PATH" not in created
     before = made.outputs()["job_id"]
@@ -182,6 +215,58 @@ def _is_left_by(process: psutil.Process, made: Example) -> bool:
         return False
 
 
+#: How the arguments of each program become a secret.
+_SECRET_ARGS = {
+    "python": [("args=[", "args=pulumi.Output.secret(["), ('"50"],', '"50"]),')],
+    "go": [("pulumi.ToStringArray(args)", "pulumi.ToSecret(pulumi.ToStringArray(args))")],
+    "yaml": [("args: [", 'args: {"fn::secret": ['), ('"50"]', '"50"]}')],
+}
+
+
+@pytest.mark.pulumi_cli
+@_NEEDS_THE_CLI
+@pytest.mark.parametrize("language", ["go", "yaml"])
+def test_a_job_of_the_dynamic_provider_is_taken_over(
+    example: Callable[[str], Example], flink_2: FlinkCluster, tmp_path: Path, language: str
+) -> None:
+    """Shows a stack of a Python program with a secret: the same owner, no change, no restart."""
+    source = _EXAMPLES / "programs/python"
+    made = example(language)
+    made.add_sdk()
+    made.configure(flink_2, tmp_path / "counts")
+    target = made.directory
+    made.edit(_WITH_SDK.get(language, "Pulumi.yaml"), *_SECRET_ARGS[language])
+    made.directory = target.with_name("python")
+    shutil.copytree(source, made.directory, ignore=shutil.ignore_patterns(*_WRITTEN))
+    shutil.copy(target / "Pulumi.dev.yaml", made.directory)
+    made.edit("Pulumi.yaml", ("name: counting-python", f"name: {made.name}"))
+    made.edit(
+        "__main__.py",
+        ("from flink_jobs_provider.plugin import Job", "from flink_jobs_provider import FlinkJob"),
+        ("= Job(", "= FlinkJob("),
+        ("counting-python", made.name),
+        *_SECRET_ARGS["python"],
+    )
+    made.run("stack", "select", "dev")
+    made.run("up", "--yes", "--skip-preview")
+    job_id = made.outputs()["job_id"]
+
+    made.directory = target
+    made.run("preview", "--expect-no-changes")
+    made.run("up", "--yes", "--skip-preview", "--expect-no-changes")
+    made.run("preview", "--refresh", "--expect-no-changes")
+    assert made.outputs()["job_id"] == job_id
+    assert flink_2.jobs()[job_id]["state"] == "RUNNING"
+    recorded = json.loads(made.run("stack", "export"))
+    resources = recorded["deployment"]["resources"]
+    [job] = [each for each in resources if each["urn"].endswith("::counting")]
+    assert job["type"] == "flink-jobs:index:Job"
+    assert job["outputs"]["owner"] == f"organization/{made.name}/dev"
+    assert str(tmp_path / "counts") not in json.dumps(job)
+    made.run("destroy", "--yes", "--skip-preview")
+    assert flink_2.jobs()[job_id]["state"] in _ENDED
+
+
 @pytest.mark.pulumi_cli
 @_NEEDS_THE_CLI
 @pytest.mark.parametrize(
@@ -203,26 +288,59 @@ def test_bad_input_in_yaml(example: Callable[[str], Example], wrong: str, tells:
     assert "Traceback" not in told
 
 
+#: What passes the compiler of a language, in a program of several problems: how it is written.
+_PASSES_THE_COMPILER = {
+    "typescript": [
+        ("on_delete:", 'upgrade_mode: "bluegreen" as any,\n    on_delete:'),
+        ("counting-job.jar", "no.jar"),
+        ("args: [", "args: 3 as any, // ["),
+    ],
+    "go": [
+        ("On_delete: ", 'Upgrade_mode: flink.UpgradeMode("bluegreen"),\n\t\t\tOn_delete: '),
+        ("counting-job.jar", "no.jar"),
+        ("Args:        pulumi.ToStringArray(args)", "Args: pulumi.Int(len(args) - 3)"),
+    ],
+}
+
+
 @pytest.mark.pulumi_cli
 @_NEEDS_THE_CLI
-def test_bad_input_in_typescript(example: Callable[[str], Example]) -> None:
-    """Shows what passes its compiler: each problem in a line at its property, of one report."""
-    made = example("typescript")
-    made.run("package", "add", str(_PLUGIN))
+@pytest.mark.parametrize("language", _WITH_SDK)
+def test_bad_input_that_a_compiler_passes(example: Callable[[str], Example], language: str) -> None:
+    """Shows each problem in a line at its property, of one report: values, a word, types, a jar."""
+    made = example(language)
+    made.add_sdk()
     for key, value in {"url": "http://127.0.0.1:9", "output": "out", "parallelism": "0"}.items():
         made.run("config", "set", key, value)
-    program = made.directory / "index.ts"
-    source = program.read_text(encoding="utf-8")
-    wrong = 'upgrade_mode: "bluegreen" as any,\n    on_delete:'
-    program.write_text(source.replace("on_delete:", wrong), encoding="utf-8")
+    made.edit(_WITH_SDK[language], *_PASSES_THE_COMPILER[language])
     told = made.run("preview", fails=True)
     for problem in (
         "property parallelism value {0} has a problem: must be greater",
         "property upgrade_mode value {bluegreen} has a problem: must be 'savepoint'",
+        "property args value {3} has a problem: must be a list of texts (got a number instead)",
+        "property jar value {../../counting/no.jar} has a problem: cannot open",
     ):
         assert [line for line in told.splitlines() if problem in line], told
     assert "Traceback" not in told
     assert "    at " not in told  # nor a stack of Node's
+    assert "goroutine" not in told  # nor one of Go's
+
+
+@pytest.mark.pulumi_cli
+@_NEEDS_THE_CLI
+def test_sdks_that_no_program_has_are_whole(example: Callable[[str], Example]) -> None:
+    """Shows those of `gen-sdk`: one of Go compiles, one of Node has the version of this project."""
+    made = example("go")
+    for language in ("go", "nodejs"):
+        made.run("package", "gen-sdk", str(_PLUGIN), "--language", language, "--out", "sdk")
+    package = json.loads((made.directory / "sdk/nodejs/package.json").read_text(encoding="utf-8"))
+    assert package["version"] == package_schema.version()
+    made.directory /= "sdk/go"
+    for command in (["go", "mod", "tidy"], ["go", "vet", "./..."]):
+        done = subprocess.run(
+            command, cwd=made.directory, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.pulumi_cli
@@ -262,9 +380,11 @@ def _declared(language: str) -> dict[str, Any]:
     source, indent = {
         "python": ("__main__.py", r"    (\w+)="),
         "typescript": ("index.ts", r" {4}(\w+): "),
+        "go": ("main.go", r"\t{3}(\w+): "),
     }[language]
     text = (directory / source).read_text(encoding="utf-8")
-    return dict.fromkeys(re.findall(f"^{indent}", text, re.MULTILINE))
+    names = re.findall(f"^{indent}", text, re.MULTILINE)
+    return dict.fromkeys(f"{each[0].lower()}{each[1:]}" for each in names)  # Go: Job_name
 
 
 @pytest.mark.parametrize("language", _NEEDED)
