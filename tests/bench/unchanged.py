@@ -33,7 +33,7 @@ same jobs over, by an `up` that changed nothing; its baseline is the dynamic pro
 counted by a proxy between provider and cluster. Memory is the greatest resident size of the
 provider's process (VmHWM) in a preview with refresh.
 """
-#: Room for 1,000 jobs: a class loader, two tasks and a few threads each. The last three keep idle
+#: Room for 1,000 jobs: a class loader, two tasks and a few threads each. The last four keep idle
 #: jobs from keeping the machine busy, so that it is the command that is measured.
 LARGE = {
     "jobmanager.memory.heap.size": "3g",
@@ -46,6 +46,7 @@ LARGE = {
     "heartbeat.interval": "60000",
     "heartbeat.timeout": "600000",
     "execution.buffer-timeout.enabled": "false",
+    "pipeline.auto-watermark-interval": "0",
 }
 TASK_MANAGERS = 2
 
