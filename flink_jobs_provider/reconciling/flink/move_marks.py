@@ -93,9 +93,7 @@ async def check_not_moving(plane: ControlPlane, recorded: JobRecord, starts: Sub
     before = str(recorded.job_id), submission_in(starts.restore_from or "", key) or starts.job_id
     mark = await moving_mark(plane, key, starts.job_id, *before)
     if mark is not None:
-        raise _moved_away(
-            recorded.spec.job_name, mark, "to finish the move; or, if it runs nowhere, "
-        )
+        raise _moved_away(recorded.spec.job_name, mark, "to finish the move")
 
 
 async def check_no_move_left(plane: ControlPlane, wanted: JobSpec) -> None:
@@ -109,19 +107,16 @@ async def check_no_move_left(plane: ControlPlane, wanted: JobSpec) -> None:
     marks = () if wanted.restore_from else await plane.marks_on(wanted.key.prefix)
     mark = next((mark for mark in reversed(marks) if mark.kind is Mark.MOVING), None)
     if mark is not None:
-        ways = (
-            "to take it over; or, if it runs nowhere, name what to start from in restore_from, or "
-        )
-        raise _moved_away(wanted.job_name, mark, ways)
+        raise _moved_away(wanted.job_name, mark, "to take it over")
 
 
-def _moved_away(job_name: str, mark: JobMark, ways: str) -> MovedAway:
+def _moved_away(job_name: str, mark: JobMark, purpose: str) -> MovedAway:
     refusal = MovedAway(
         f"{job_name}: an earlier run was moving job {mark.job_id} to another cluster, where it may "
         "run",
         now="Nothing was started here",
-        remedy=f"Declare the target where it runs, and run again {ways}remove jar {mark.id} from "
-        "this cluster",
+        remedy=f"Declare the target where it runs, and run again {purpose}; or, if it runs "
+        f"nowhere, remove jar {mark.id} from this cluster",
     )
     refusal.job_id = mark.job_id
     return refusal

@@ -133,7 +133,7 @@ def test_without_a_record_it_is_not_started_where_it_was_moved_away_from() -> No
     assert two.active == [now]
     [mark] = moving_marks(two)
     assert f"remove jar {mark.id} from this cluster" in str(refused.value)
-    assert "name what to start from in restore_from" in str(refused.value)
+    assert "run again to take it over" in str(refused.value)
     two.record = run(two.taken_over())
     assert two.active == [now]
     assert two.record.job_id == now.job_id
