@@ -92,13 +92,18 @@ class Redactor:
         texts = {text for secret in secrets for text in (secret, *secret.splitlines())}
         # An address may have lost its query before its whole was found to be secret.
         texts |= {mask_addresses(text) for text in texts}
-        worth = sorted((text for text in texts if len(text) >= shortest), key=len, reverse=True)
-        self._pattern = re.compile("|".join(map(re.escape, worth))) if worth else None
+        self._texts = sorted((text for text in texts if len(text) >= shortest), key=len)[::-1]
         self._instead = instead
 
     def redact(self, text: str) -> str:
         """Return the text without secrets."""
-        return self._pattern.sub(lambda _: self._instead, text) if self._pattern else text
+        # A pattern of all of them would take a process of a thousand jobs minutes to compile.
+        found = [secret for secret in self._texts if secret in text]
+        return (
+            re.sub("|".join(map(re.escape, found)), lambda _: self._instead, text)
+            if found
+            else text
+        )
 
 
 class KnownSecrets:
@@ -106,18 +111,22 @@ class KnownSecrets:
 
     def __init__(self) -> None:
         self._values: frozenset[str] = frozenset()
-        self._redactor = Redactor(())
+        self._made = self._values, Redactor(())
 
     def add(self, *values: str) -> None:
         """Remember values; short ones are parts of too many words to be masked."""
-        values_ = self._values | {value for value in values if len(value) >= _SHORTEST}
-        if values_ != self._values:
-            self._values = values_
-            self._redactor = Redactor(values_, shortest=_SHORTEST)
+        new = {value for value in values if len(value) >= _SHORTEST} - self._values
+        if new:
+            self._values = self._values | new
 
     def redact(self, text: str) -> str:
         """Return the text without these values."""
-        return self._redactor.redact(text)
+        values = self._values
+        known, redactor = self._made
+        if known is not values:  # made here, not with each value: a run learns of many
+            redactor = Redactor(values, shortest=_SHORTEST)
+            self._made = values, redactor
+        return redactor.redact(text)
 
 
 def _masked_address(text: str, *, queries: bool = True) -> str:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
+from typing import Any
+
 import pytest
 
+from flink_jobs_provider.model import redaction
 from flink_jobs_provider.model.errors import InvalidSpec, JarError
 from flink_jobs_provider.model.redaction import KnownSecrets, Redactor, mask_addresses, mask_foreign
 
@@ -64,3 +69,31 @@ def test_secrets_are_taken_out_of_text() -> None:
     assert redactor.redact("password pass ab") == "[secret] [secret] ab"
     assert redactor.redact("saw line two.") == "saw [secret]."
     assert Redactor([]).redact("x") == "x"
+
+
+def test_a_thousand_secrets_are_prepared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows that a new value costs nothing, and that a line is searched for those in it alone."""
+    made: list[int] = []
+    patterns: list[str] = []
+    substitute, original = re.sub, Redactor
+
+    def counted(known: Iterable[str], *args: Any, **options: Any) -> Redactor:
+        made.append(len(list(known)))
+        return original(known, *args, **options)
+
+    def noted(pattern: str, *args: Any) -> str:
+        patterns.append(pattern)
+        return substitute(pattern, *args)
+
+    secrets = KnownSecrets()
+    monkeypatch.setattr(redaction, "Redactor", counted)
+    monkeypatch.setattr(re, "sub", noted)
+    for number in range(1000):
+        secrets.add(f"secret-number-{number}")
+    assert secrets.redact("a line of secret-number-7 alone") == "a line of *** alone"
+    assert secrets.redact("a line") == "a line"
+    secrets.add("another-one")
+    assert secrets.redact("this is another-one") == "this is ***"
+    monkeypatch.undo()
+    assert made == [1000, 1001]
+    assert patterns == [re.escape("secret-number-7"), re.escape("another-one")]
