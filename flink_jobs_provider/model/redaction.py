@@ -92,18 +92,17 @@ class Redactor:
         texts = {text for secret in secrets for text in (secret, *secret.splitlines())}
         # An address may have lost its query before its whole was found to be secret.
         texts |= {mask_addresses(text) for text in texts}
-        self._texts = sorted((text for text in texts if len(text) >= shortest), key=len)[::-1]
+        worth = (text for text in texts if len(text) >= shortest)
+        self._texts = sorted(worth, key=len, reverse=True)
         self._instead = instead
 
     def redact(self, text: str) -> str:
         """Return the text without secrets."""
         # A pattern of all of them would take a process of a thousand jobs minutes to compile.
         found = [secret for secret in self._texts if secret in text]
-        return (
-            re.sub("|".join(map(re.escape, found)), lambda _: self._instead, text)
-            if found
-            else text
-        )
+        if not found:
+            return text
+        return re.sub("|".join(map(re.escape, found)), lambda _: self._instead, text)
 
 
 class KnownSecrets:

@@ -30,7 +30,7 @@ def active(cluster: FlinkCluster) -> list[str]:
 
 @contextmanager
 def without_state(stack: CountingStack) -> Iterator[None]:
-    """Have a stack that has lost all that it had recorded, until the block ends."""
+    """Take all resources out of the state of a stack, until the block ends."""
     recorded = stack.project.checkpoint.read_text(encoding="utf-8")
     lost = json.loads(recorded)
     lost["checkpoint"]["latest"]["resources"] = []

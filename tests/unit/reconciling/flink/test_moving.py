@@ -141,9 +141,7 @@ def test_without_a_record_it_is_not_started_where_it_was_moved_away_from() -> No
     two.stack.up(version("Old", "savepoint", move=True, restore_from=str(now.restored_from)))
     [here] = two.old.active()
     assert here.restored_from == now.restored_from
-    assert [
-        mark for mark in run(two.old.marks_by(old.key.prefix)) if mark.kind is Mark.MOVING
-    ] == []
+    assert moving_marks(two) == []
 
 
 @pytest.mark.parametrize("pause", PAUSES)
