@@ -20,6 +20,7 @@ from sqlalchemy.exc import (
     SQLAlchemyError,
 )
 
+from flink_jobs_provider.gateway.store.foreign_text import storable_json
 from flink_jobs_provider.gateway.store.sqlite_file import (
     DAMAGED,
     SqliteFile,
@@ -248,17 +249,18 @@ class Database:
     def __init__(self, url: str) -> None:
         parsed = _parsed(url)
         self.shared = parsed.get_backend_name() == "postgresql"
-        self.directories = [] if self.shared else [Path(str(parsed.database)).absolute().parent]
+        # Links followed, as SQLite does: by whichever path, it is one file that is locked.
+        path = Path(os.path.realpath(str(parsed.database)))
+        self.directories = [] if self.shared else [path.parent]
         self.name = parsed.render_as_string(hide_password=True)
-        self._lock = None if self.shared else FileLock(Path(f"{parsed.database}.lock"))
+        self._lock = None if self.shared else FileLock(path.with_name(f"{path.name}.lock"))
         self._file: SqliteFile | None = None
         try:
             if not self.shared:
-                path = Path(str(parsed.database))
                 if found := leftovers(path):
                     raise DatabaseUnusable(found)
                 _make_private(path)
-                self._file = SqliteFile(path)
+                self._file = SqliteFile(Path(str(parsed.database)))
             self.engine = _postgresql(parsed) if self.shared else _sqlite(parsed)
         except BaseException:
             if self._lock:
@@ -322,6 +324,11 @@ def _parsed(url: str) -> URL:
     if backend == "sqlite":
         if parsed.database in (None, "", ":memory:"):
             raise DatabaseUnusable("database must be a file: what is in memory ends with us")
+        if parsed.database.startswith("file:"):
+            raise DatabaseUnusable(
+                "database must be the path of a file, as in sqlite:////srv/gateway.db, and no "
+                "file: URI"
+            )
         return parsed.set(drivername="sqlite+pysqlite")
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
@@ -344,6 +351,7 @@ def _postgresql(url: URL) -> Engine:
             max_overflow=8,
             pool_pre_ping=True,
             hide_parameters=True,
+            json_serializer=storable_json,
         )
     except (ModuleNotFoundError, NoSuchModuleError):
         raise DatabaseUnusable(
@@ -353,7 +361,11 @@ def _postgresql(url: URL) -> Engine:
 
 def _sqlite(url: URL) -> Engine:
     engine = create_engine(
-        url, pool_size=CONNECTIONS, connect_args={"timeout": _BUSY_S}, hide_parameters=True
+        url,
+        pool_size=CONNECTIONS,
+        connect_args={"timeout": _BUSY_S},
+        hide_parameters=True,
+        json_serializer=storable_json,
     )
 
     @event.listens_for(engine, "connect")

@@ -27,6 +27,7 @@ from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.refusals import stored_output
 from flink_jobs_provider.gateway.store.database import Database
 from flink_jobs_provider.gateway.store.disposals import note_disposals
+from flink_jobs_provider.gateway.store.foreign_text import storable
 from flink_jobs_provider.gateway.store.queries import (
     ACTION_AND_JOB,
     JOB_AND_LAST,
@@ -318,18 +319,18 @@ def _note_savepoints(
 ) -> None:
     if not listed:
         return
-    paths = [savepoint["path"] for savepoint in listed]
-    known = set(connection.scalars(_KNOWN_PATHS, {"job": number, "paths": paths}))
+    named = {storable(savepoint["path"]): savepoint for savepoint in reversed(listed)}
+    known = set(connection.scalars(_KNOWN_PATHS, {"job": number, "paths": list(named)}))
     fresh = [
         {
             "job_number": number,
-            "path": savepoint["path"],
+            "path": path,
             "taken_at": savepoint["taken_at"],
             "reason": savepoint["reason"],
             "recorded_at": now,
         }
-        for savepoint in reversed(listed)  # the newest last: it gets the highest number
-        if savepoint["path"] not in known
+        for path, savepoint in named.items()  # the newest last: it gets the highest number
+        if path not in known
     ]
     if fresh:
         connection.execute(insert(SAVEPOINTS), fresh)

@@ -28,6 +28,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from flink_jobs_provider.gateway.store.foreign_text import ForeignText
+
 #: SQLite counts by itself only what it calls INTEGER.
 Number = BigInteger().with_variant(Integer, "sqlite")
 Document = JSON().with_variant(JSONB, "postgresql")
@@ -87,8 +89,8 @@ class JobEntry(Base):
     created_at: Mapped[float] = mapped_column(Double)
     deleted_at: Mapped[float | None] = mapped_column(Double)
     next_inputs: Mapped[dict[str, Any] | None] = mapped_column(NullableDocument)
-    next_restore: Mapped[str | None] = mapped_column(Text)
-    created_by: Mapped[str | None] = mapped_column(Text)
+    next_restore: Mapped[str | None] = mapped_column(ForeignText)
+    created_by: Mapped[str | None] = mapped_column(ForeignText)
     started_at: Mapped[float | None] = mapped_column(Double)
     changed_at: Mapped[float | None] = mapped_column(Double)
     ended_at: Mapped[float | None] = mapped_column(Double)
@@ -130,9 +132,9 @@ class ActionEntry(Base):
     id: Mapped[str] = mapped_column(Text, unique=True)
     job_number: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"))
     action: Mapped[str] = mapped_column(Text)
-    caller: Mapped[str] = mapped_column(Text)
+    caller: Mapped[str] = mapped_column(ForeignText)
     result: Mapped[str] = mapped_column(Text)
-    output: Mapped[str] = mapped_column(Text)
+    output: Mapped[str] = mapped_column(ForeignText)
     wanted: Mapped[dict[str, Any] | None] = mapped_column(Document)
     jar_digest: Mapped[str | None] = mapped_column(Text)
     as_given: Mapped[dict[str, Any]] = mapped_column(Document)
@@ -167,8 +169,8 @@ class SavepointEntry(Base):
 
     number: Mapped[int] = mapped_column(Number, Identity(), primary_key=True)
     job_number: Mapped[int] = mapped_column(ForeignKey("jobs.number", ondelete="CASCADE"))
-    path: Mapped[str] = mapped_column(Text)
-    taken_at: Mapped[str] = mapped_column(Text)
+    path: Mapped[str] = mapped_column(ForeignText)
+    taken_at: Mapped[str] = mapped_column(ForeignText)
     reason: Mapped[str] = mapped_column(Text)
     recorded_at: Mapped[float] = mapped_column(Double)
     disposing_at: Mapped[float | None] = mapped_column(Double)

@@ -79,10 +79,11 @@ def finish(
     result: ActionResult = ActionResult.SUCCESS,
     job_state: JobState | None = None,
     gateway: str = "one",
+    output: str = "done",
     **how: Any,
 ) -> bool:
     """End an action; whether it was this gateway's to end."""
-    return store.finish(one, gateway, result, "done", job_state, **how) is not None
+    return store.finish(one, gateway, result, output, job_state, **how) is not None
 
 
 def accept(

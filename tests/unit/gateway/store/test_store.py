@@ -432,7 +432,14 @@ def test_no_url_shows_its_password() -> None:
     store.close()
 
 
-@pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:", "mysql://x/y", "nonsense"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("sqlite://", "sqlite:///:memory:", "mysql://x/y", "nonsense"),
+        # It would be locked, and watched, at another path than where SQLite makes it.
+        "sqlite:///file:gateway.db?uri=true",
+    ],
+)
 def test_databases_that_cannot_be_used_are_refused(url: str) -> None:
     with pytest.raises(DatabaseUnusable):
         Store(url)
@@ -462,6 +469,37 @@ def test_a_second_gateway_on_one_file_is_refused(tmp_path: Path) -> None:
         Store(url)
     first.close()
     Store(url).close()
+
+
+def test_a_second_gateway_on_one_file_is_refused_by_whichever_link(tmp_path: Path) -> None:
+    """Shows that a start by another path releases no action of the gateway that runs."""
+    first = Store(f"sqlite:///{tmp_path / 'gateway.db'}")
+    link = tmp_path / "elsewhere" / "gateway.db"
+    link.parent.mkdir()
+    link.symlink_to(tmp_path / "gateway.db")
+    with pytest.raises(DatabaseInUse, match=r"another gateway works on .*gateway\.db"):
+        Store(f"sqlite:///{link}")
+    first.close()
+    Store(f"sqlite:///{link}").close()
+    assert list(link.parent.iterdir()) == [link]
+
+
+@pytest.mark.parametrize("character", ["\0", "\ud800"], ids=["NUL", "half a character"])
+def test_texts_that_no_database_holds_are_stored_without_them(store: Store, character: str) -> None:
+    text = f"a{character}z {character}\N{GRINNING FACE}"
+    one = add_job(store)
+    twice = [{"path": f"file:///{text}", "taken_at": "", "reason": "FOUND"}] * 2
+    shown = state(job_output=text)
+    shown.record["savepoints"] = twice
+    finish(store, one, job_state=shown, output=text)
+    again = store.live_job(CLUSTER, "orders")
+    assert again is not None
+    finish(store, accept(store, again), job_state=shown, output=text)
+    job = store.live_job(CLUSTER, "orders")
+    assert job is not None
+    stored = "a\ufffdz \ufffd\N{GRINNING FACE}"
+    assert (job.record["job_output"], job.last.output) == (stored, stored)
+    assert [each.path for each in store.savepoints(job.number)] == [f"file:///{stored}"]
 
 
 def test_connections_are_kept_for_all_who_call_at_once(store: Store) -> None:
