@@ -47,6 +47,8 @@ class ActionRequest:
             cannot be read is recorded as an action that failed; otherwise it is refused.
         seen: Id of the job's last action as the caller knows it: refused where another one has
             been accepted since. Empty for whatever it was.
+        revision: That of the job's row as the caller knows it: refused where the row has changed
+            since, in whatever way. 0 for whatever it is.
         version: Id of the action that started an earlier version of the job, which is to be
             started again: its inputs count, and the bytes of its jar. `changes` then holds a
             savepoint at most, and `as_given` nothing.
@@ -67,6 +69,7 @@ class ActionRequest:
     seen: str = ""
     version: str = ""
     releases: bool = False
+    revision: int = 0
 
 
 @dataclass(frozen=True)

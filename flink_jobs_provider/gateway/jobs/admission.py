@@ -17,7 +17,7 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.job_service import ActionRequest, DraftRequest, InputChange
 from flink_jobs_provider.gateway.jobs.background import QueueTimeout
 from flink_jobs_provider.gateway.jobs.earlier_versions import of_version
-from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess
+from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, Lease
 from flink_jobs_provider.gateway.jobs.transitions import (
     DRAFT,
     NOT_YET,
@@ -79,8 +79,10 @@ class Admission:
         self._ask = process.ask
         self._begins = begins
 
-    async def accept(self, request: ActionRequest, cluster: ClusterConfiguration) -> StoredAction:
-        """Record an action, claimed by this gateway.
+    async def accept(
+        self, request: ActionRequest, cluster: ClusterConfiguration
+    ) -> tuple[StoredAction, Lease]:
+        """Record an action; return it with this gateway's claim on it.
 
         Raises:
             Refusal: It is not accepted; nothing was changed.
@@ -96,6 +98,8 @@ class Admission:
                 raise in_progress(asked.job_name, asked.action, job.last)
             if job is not None and asked.seen and job.last.id != asked.seen:
                 raise changed_since(asked.job_name, job.last)
+            if asked.revision and (job is None or job.revision != asked.revision):
+                raise changes_now(asked.job_name)
             request = _with_next_start(asked, job)
             check(request, job.status if job else None, job.run_id if job else None)
             present = _present(job, cluster, request)
@@ -106,8 +110,11 @@ class Admission:
             wanted = _wanted(request, action_id, job, present, opened)
             if request.releases and job is not None:
                 wanted = _released(job, cluster)
+            # From here on: to open a jar may have taken longer than a claim holds.
+            lease = Lease(self._process.intervals.lease)
             try:
-                return await self._record(request, action_id, job, wanted, cluster, unreadable)
+                action = await self._record(request, action_id, job, wanted, cluster, unreadable)
+                return action, lease
             except UnfinishedAction as busy:
                 raise in_progress(asked.job_name, asked.action, busy.first) from None
             except SavepointDisposed as error:

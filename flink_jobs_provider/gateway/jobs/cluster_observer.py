@@ -24,13 +24,14 @@ from flink_jobs_provider.gateway.store import (
     ACTIVE,
     JobState,
     RecordsError,
+    RecordsUnavailable,
     StoredJob,
     Watched,
     read_record,
     stored_record,
 )
 from flink_jobs_provider.model.action import Action, ActionResult
-from flink_jobs_provider.model.errors import JobError
+from flink_jobs_provider.model.errors import ClusterUnreachable, JobError
 from flink_jobs_provider.model.identity import identity_of
 from flink_jobs_provider.model.observation import ClusterSnapshot, ObservedJob
 from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
@@ -57,6 +58,8 @@ class Observer:
         self.answered: bool | None = None
         self.answered_at: datetime | None = None
         self.trouble: JobError | None = None
+        #: Numbers of the jobs that could not be observed the last time.
+        self._unobserved: set[int] = set()
 
     async def observe(self) -> None:
         """Observe the cluster now.
@@ -131,14 +134,35 @@ class Observer:
         ]
         if others:
             rows += await call(self._store.watched_of, key, others)
-        for row in rows:
+        self._unobserved &= {row.number for row in rows}
+        # Those that could not be observed the last time come last: they hold up no other one.
+        for row in sorted(rows, key=lambda row: row.number in self._unobserved):
             seen = list(running[row.identity])
             if row.job_id and identity_of(row.job_id) != row.identity:  # it was adopted
                 seen += [
                     job for job in running[identity_of(row.job_id)] if job.job_id == row.job_id
                 ]
-            if not _as_recorded(row, seen):
-                await self._refresh(row.number)
+            if not _as_recorded(row, seen) and not await self._observed(row.number):
+                return
+
+    async def _observed(self, number: int) -> bool:
+        """Refresh a job's row; whether others can be, whatever is the matter with this one.
+
+        Raises:
+            RecordsUnavailable: None can be.
+        """
+        try:
+            await self._refresh(number)
+        except RecordsUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - the other jobs of the cluster are fine
+            if number not in self._unobserved:
+                why = error if isinstance(error, (JobError, RecordsError)) else where(error)
+                _log.warning("job %d of %s cannot be seen: %s", number, self._cluster.key, why)
+            self._unobserved.add(number)
+            return not isinstance(error, ClusterUnreachable)
+        self._unobserved.discard(number)
+        return True
 
     async def _refresh(self, number: int) -> None:
         row = await self._process.call(self._store.job, self._cluster.key, number)
@@ -235,7 +259,8 @@ class LostJobRecovery:
         if failures >= _TRIES:
             return False
         pause: float = process.intervals.relaunch_pause * 2 ** (failures - 1)
-        now = datetime.now(UTC)
+        # By the clock that recorded its end: this gateway's own may be another one.
+        now = await process.call(process.store.now)
         waited = (now - (job.last.finished_at or now)).total_seconds()
         return waited >= min(pause, process.intervals.longest_relaunch_pause)
 
@@ -248,11 +273,16 @@ class LostJobRecovery:
             as_given={},
             caller=_CALLER,
             run_id=job.run_id,
+            # Who has cancelled it meanwhile, or started it, is not to be overruled.
+            revision=job.revision,
         )
         try:
             action = await self._submit(request)
         except Refusal as refusal:  # somebody else was first, or too much is in progress
             _log.info("job %s, which was lost, is not started: %s", job.job_name, refusal.message)
+            return
+        except Exception as error:  # noqa: BLE001 - the other jobs that were lost are fine
+            _log.error("job %s, which was lost, is not started: %s", job.job_name, where(error))
             return
         _log.warning("job %s was lost and is started again: %s", job.job_name, action.id)
 

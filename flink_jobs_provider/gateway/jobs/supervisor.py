@@ -176,8 +176,7 @@ class Jobs(Reading):
                 retry_after=5,
             )
         await self._observers[cluster.key].fresh()
-        lease = Lease(self._process.intervals.lease)
-        action = await self._admission.accept(request, cluster)
+        action, lease = await self._admission.accept(request, cluster)
         if action.row.finished_at is None:
             self._workers.start(action, lease)
         else:
@@ -236,6 +235,8 @@ class Jobs(Reading):
                 await self._claim_abandoned()
             except RecordsError as error:
                 _log.warning("the records do not answer: %s", error)
+            except Exception as error:  # noqa: BLE001 - without renewals no action is executed
+                _log.error("claims were not renewed: %s", loops.where(error))
 
     async def _claim_abandoned(self) -> None:
         """Take over actions that no gateway executes any more."""
@@ -265,4 +266,6 @@ class Jobs(Reading):
                 await self._process.opener.sweep(needed)
             except RecordsError as error:
                 _log.warning("old records are not cleared away: %s", error)
+            except Exception as error:  # noqa: BLE001 - the next time may do better
+                _log.error("old records are not cleared away: %s", loops.where(error))
             await asyncio.sleep(self._process.intervals.sweep)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
@@ -85,6 +86,11 @@ class Reads:
         """
         with self._database.reading() as connection:
             connection.execute(_ANY_JOB)
+
+    def now(self) -> datetime:
+        """Return the present time by the database's clock."""
+        with self._database.reading() as connection:
+            return moment(time_of(connection))
 
     def live_job(self, cluster: str, job_name: str) -> StoredJob | None:
         """Return the job of a name that was not deleted."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,17 @@ import pytest
 
 from flink_jobs_provider.control_planes.protocol import SavepointRequest
 from flink_jobs_provider.gateway.job_service import (
+    ActionRequest,
     ActionRow,
     JobFilter,
     JobsOfCluster,
     PageOfJobs,
 )
+from flink_jobs_provider.gateway.jobs.cluster_observer import LostJobRecovery
 from flink_jobs_provider.model.action import ActionResult
-from flink_jobs_provider.model.errors import ClusterRefused
+from flink_jobs_provider.model.errors import ClusterRefused, ClusterUnreachable
+from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 from flink_jobs_provider.wire.hdinsight import last_state_prefix
 from tests.unit.gateway.jobs.conftest import Life
 from tests.unit.gateway.jobs.gateway import CLUSTER, STILL, Gateway, until
@@ -355,5 +360,115 @@ def test_how_far_an_action_is_stands_in_its_row(tmp_path: Path) -> None:
             ended = await gateway.do("STOP")
             assert shown == ["orders: stopping with a savepoint"]
             assert ended.output.startswith("Savepoint completed")
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("overtaken", ["CANCEL", "RE_LAUNCH"])
+def test_a_lost_job_that_somebody_acts_on_meanwhile_is_left_to_them(
+    tmp_path: Path, overtaken: str
+) -> None:
+    """Shows an action between the look that found the job lost and the start that follows it."""
+
+    async def life() -> None:
+        async with Gateway(tmp_path).running() as gateway:
+            await lost(gateway)
+            await gateway.look()
+            assert (await gateway.row()).status == "LOST"
+            submit = gateway.jobs.submit
+
+            async def later(request: ActionRequest) -> ActionRow:
+                await gateway.done(overtaken)
+                return await submit(request)
+
+            recovery = LostJobRecovery(gateway.jobs._process, CLUSTER, later)
+            await recovery.after_observation()
+            await until(lambda: not gateway.jobs.in_progress)
+            last = (await gateway.row()).last
+            assert (last.action, last.caller) == (overtaken, "tester")
+            running = 1 if overtaken == "RE_LAUNCH" else 0
+            assert len(gateway.flink.active()) == running
+
+    asyncio.run(life())
+
+
+def test_pauses_between_relaunches_are_by_the_clock_of_the_records(tmp_path: Path) -> None:
+    """Shows a gateway whose own clock is an hour behind, as records of an hour ahead."""
+
+    async def life() -> None:
+        intervals = replace(STILL, relaunch_pause=60, longest_relaunch_pause=60)
+        async with Gateway(tmp_path, intervals=intervals).running() as gateway:
+            store = gateway.store
+            await lost(gateway)
+            await gateway.look()
+            gateway.flink.slots = 0
+            recovery = gateway.jobs._recovery(CLUSTER)
+            assert recovery is not None
+            await recovery()
+            assert (await relaunched(gateway)).result is ActionResult.FAILED
+            gateway.finished.clear()
+            gateway.flink.slots = 24
+            await recovery()
+            assert gateway.jobs.in_progress == 0, "it pauses after one that failed"
+            now = store.now()
+            store.now = lambda: now + timedelta(minutes=2)  # type: ignore[method-assign]
+            await recovery()
+            assert (await relaunched(gateway)).result is ActionResult.SUCCESS
+
+    asyncio.run(life())
+
+
+@pytest.mark.parametrize("error", [ClusterUnreachable, ClusterRefused, ValueError])
+def test_a_job_that_cannot_be_observed_holds_up_no_other(
+    tmp_path: Path,
+    error: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Shows that the others are observed, that lost ones come back, and that it is logged once."""
+    refresh = Reconciler.refresh
+
+    async def fails(self: Reconciler, recorded: JobRecord) -> JobRecord:
+        if recorded.spec.job_name == "a-bad-one":
+            raise error("its statistics cannot be read")
+        return await refresh(self, recorded)
+
+    async def life() -> None:
+        async with Gateway(tmp_path).running() as gateway:
+            await gateway.done("NEW", "a-bad-one")
+            await gateway.done("NEW", "orders", flink_configuration=RETAINED)
+            gateway.flink.restart_job_manager()
+            monkeypatch.setattr(Reconciler, "refresh", fails)
+            for _ in range(3):
+                await gateway.look()
+            assert (await gateway.row("orders")).status == "LOST"
+            assert (await gateway.row("a-bad-one")).status == "RUNNING"
+            assert caplog.text.count("cannot be seen") == 1
+
+    asyncio.run(life())
+
+
+def test_a_start_that_was_queued_waits_for_task_managers_all_the_same(tmp_path: Path) -> None:
+    """Shows that the time for slots counts from when it began, not from when it was accepted."""
+
+    async def life() -> None:
+        intervals = replace(STILL, slots=60)
+        one = Gateway(tmp_path, intervals=intervals, limits={"concurrent_actions": 1})
+        async with one.running() as gateway:
+            workers = gateway.jobs._workers
+            await workers._slots.acquire()
+            row = await gateway.submit("NEW")
+            await until(lambda: bool(workers._slots._waiters))
+            gateway.flink.slots = 0
+            gateway.time.time += 120
+            workers._slots.release()
+            begun = gateway.time.now()
+
+            def come_up(_step: str) -> None:
+                if gateway.time.now() > begun + 30:
+                    gateway.flink.slots = 24
+
+            gateway.flink.on_step = come_up
+            assert (await gateway.ended(row.id)).result is ActionResult.SUCCESS
 
     asyncio.run(life())
