@@ -22,7 +22,7 @@ from flink_jobs_provider.gateway.served_clusters import places_masked
 from flink_jobs_provider.gateway.store import (
     HeldAction,
     JobState,
-    RecordsError,
+    RecordsUnavailable,
     StoredAction,
     StoredJob,
 )
@@ -121,8 +121,7 @@ class Workers:
 
     async def _work(self, action: StoredAction, lease: Lease) -> None:
         current_lease.set(lease)
-        begun = self._process.clock.now()
-        deadline = begun + action.seconds_left
+        deadline = self._process.clock.now() + action.seconds_left
         pause = self._process.intervals.first_retry
         async with self._slots:
             job = action.begun_on or await self._write(
@@ -130,6 +129,7 @@ class Workers:
             )
         if job is None:
             return
+        begun = self._process.clock.now()  # not while it was queued: it waits for slots from here
 
         mask = partial(self._mask, job.cluster)
         progress, waits_for = "", ""
@@ -151,8 +151,7 @@ class Workers:
         async def report(line: str) -> None:
             if isinstance(line, ErrorOutput):
                 line = line.followed_by(_until(deadline - self._process.clock.now()))
-            write = partial(self._store.note_wait, action.row.id, self._process.name, line)
-            await self._write(write, lease)
+            await self._note(action, line, lease)
 
         while True:
             async with self._slots, reporting(state, report, self._process.intervals.observe):
@@ -162,12 +161,10 @@ class Workers:
                 return
             if outcome is not None:
                 break
-            await self._write(
-                partial(self._store.note_wait, action.row.id, self._process.name, waits_for), lease
-            )
+            await self._note(action, waits_for, lease)
             await self._process.clock.sleep(pause)
             pause = min(pause * 2, self._process.intervals.longest_retry)
-        await self._end(action, outcome, lease)
+        await self._end(action, job, outcome, lease)
 
     async def _try(
         self,
@@ -199,14 +196,13 @@ class Workers:
                 f"An error in the gateway itself: {type(error).__name__}. Its log has details "
                 f"under operation {action.row.id}."
             )
-        bare = JobState(job.record, LAUNCH_FAILED) if job.status == NOT_YET else None
         if executor is None:
-            return Outcome(ActionResult.FAILED, message, bare), ""
+            return Outcome(ActionResult.FAILED, message, _unseen(job)), ""
         try:
             return await executor.failed(message), ""
         except Exception as error:  # noqa: BLE001 - an action ends, whatever is wrong with us
             _log.error("operation %s: what runs cannot be seen: %s", action.row.id, where(error))
-            return Outcome(ActionResult.FAILED, message, bare), ""
+            return Outcome(ActionResult.FAILED, message, _unseen(job)), ""
 
     def _ends(self, error: JobError, begun: float, deadline: float) -> float:
         """Return until when an action is retried that met an error."""
@@ -263,21 +259,43 @@ class Workers:
         except JarError:
             return digest  # the cluster may have it
 
-    async def _end(self, action: StoredAction, outcome: Outcome, lease: Lease) -> None:
-        row = await self._write(
-            partial(
-                self._store.finish,
-                action,
-                self._process.name,
-                outcome.result,
-                outcome.output,
-                outcome.state,
-                deleted=outcome.deleted,
-            ),
-            lease,
-        )
+    async def _note(self, action: StoredAction, line: str, lease: Lease) -> None:
+        """Record how far an action is, or what it waits for; that it cannot be, ends no action."""
+        note = partial(self._store.note_wait, action.row.id, self._process.name, line)
+        try:
+            await self._write(note, lease)
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with the line
+            _log.error("operation %s: its progress: %s", action.row.id, where(error))
+
+    async def _end(
+        self, action: StoredAction, job: StoredJob, outcome: Outcome, lease: Lease
+    ) -> None:
+        try:
+            row = await self._finish(action, outcome, lease)
+        except Exception as error:  # noqa: BLE001 - else it would be begun again and again
+            _log.error("operation %s: its result: %s", action.row.id, where(error))
+            message = (
+                f"How it ended cannot be recorded: {type(error).__name__}. The gateway's log has "
+                f"details under operation {action.row.id}. What runs shows in the job's status."
+            )
+            bare = Outcome(ActionResult.FAILED, message, _unseen(job))
+            row = await self._finish(action, bare, lease)
         if row is not None:
             self.notify(row)
+
+    async def _finish(
+        self, action: StoredAction, outcome: Outcome, lease: Lease
+    ) -> ActionRow | None:
+        finish = partial(
+            self._store.finish,
+            action,
+            self._process.name,
+            outcome.result,
+            outcome.output,
+            outcome.state,
+            deleted=outcome.deleted,
+        )
+        return await self._write(finish, lease)
 
     def notify(self, row: ActionRow) -> None:
         """Notify the listeners of an action that has ended."""
@@ -288,17 +306,26 @@ class Workers:
                 _log.error("a listener failed on operation %s: %s", row.id, where(error))
 
     async def _write(self, call: Callable[[], R | None], lease: Lease) -> R | None:
-        """Write to the records, however long they cannot be reached, while the action is ours."""
+        """Write to the records, however long they cannot be reached, while the action is ours.
+
+        Raises:
+            RecordsError: They can be reached, and do not take it.
+        """
         pause = 0.1
         while True:
             try:
                 return await self._process.call(call)
-            except RecordsError as error:
+            except RecordsUnavailable as error:
                 _log.warning("the records cannot be written: %s", error)
                 if not lease.held:
                     return None
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
+
+
+def _unseen(job: StoredJob) -> JobState | None:
+    """Return what is recorded of a job that was not seen after an action: that it has ended."""
+    return JobState(job.record, LAUNCH_FAILED) if job.status == NOT_YET else None
 
 
 def _until(left: float) -> str:

@@ -29,7 +29,8 @@ from flink_jobs_provider.gateway.jobs import Intervals, Jobs
 from flink_jobs_provider.gateway.jobs.gateway_process import LEAST_FREE
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import RecordsError, RecordsUnavailable
-from flink_jobs_provider.model.action import Action
+from flink_jobs_provider.model.action import Action, ActionResult
+from flink_jobs_provider.model.errors import ActionFailed
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway, until
 
 #: Each list looks at the cluster first, which answers: what was seen is to be recorded.
@@ -212,3 +213,64 @@ def test_a_disk_that_is_almost_full_is_not_ready(
 
     problems = asyncio.run(life())
     assert problems[0].startswith(f"The disk of {tmp_path / 'data'} is full: 63 MB are free")
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgresql", marks=pytest.mark.process)])
+@pytest.mark.parametrize("character", ["\0", "\ud800"], ids=["NUL", "half a character"])
+def test_an_action_ends_whatever_its_cluster_reports(
+    tmp_path: Path, kind: str, character: str, request: pytest.FixtureRequest
+) -> None:
+    """Shows characters that a database cannot hold: in what an action says, and in a record."""
+    url = ""
+    if kind == "postgresql":
+        url = request.getfixturevalue("postgres_server").new_database()
+
+    async def life() -> None:
+        async with Gateway(tmp_path, url).running() as gateway:
+            await gateway.done("NEW")
+
+            def breaks(step: str) -> None:
+                if step == "stop":
+                    raise ActionFailed(f"it cannot parse a{character}z")
+
+            gateway.flink.on_step = breaks
+            row = await gateway.do("STOP")
+            assert row.result is ActionResult.FAILED
+            assert "it cannot parse a\ufffdz" in row.output
+            gateway.flink.on_step = lambda _step: None
+            gateway.flink.end(gateway.flink.the_job(), "FAILED", f"Bad: b{character}y")
+            await gateway.look()
+            job = await gateway.row()
+            assert job.status == "FAILED"
+            assert "Bad: b\ufffdy" in job.record.job_output
+
+    asyncio.run(life())
+
+
+def test_an_action_ends_though_its_result_cannot_be_recorded(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Shows that it is not begun again and again; what it did shows with the next look."""
+
+    async def life() -> None:
+        async with Gateway(tmp_path).running() as gateway:
+            finish = gateway.store.finish
+
+            def refuses(*args: Any, **kwargs: Any) -> Any:
+                if args[4] is not None and args[4].status == "RUNNING":
+                    raise RecordsError("DataError")
+                return finish(*args, **kwargs)
+
+            gateway.store.finish = refuses  # type: ignore[method-assign]
+            row = await gateway.do("NEW")
+            assert row.result is ActionResult.FAILED
+            assert row.output == (
+                "How it ended cannot be recorded: RecordsError. The gateway's log has details "
+                f"under operation {row.id}. What runs shows in the job's status."
+            )
+            await gateway.look()
+            assert (await gateway.row()).status == "RUNNING"
+            assert len(gateway.flink.submissions) == 1
+
+    asyncio.run(life())
+    assert "its result: RecordsError" in caplog.text

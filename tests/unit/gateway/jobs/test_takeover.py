@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.jobs import guard
 from flink_jobs_provider.gateway.jobs.gateway_process import Lease, LeaseLost, current_lease
@@ -347,3 +349,50 @@ def test_a_killed_gateways_actions_are_not_taken_while_its_lease_may_hold(
         await other.stop()
 
     asyncio.run(life())
+
+
+def test_a_claim_counts_from_when_the_jar_is_open(tmp_path: Path) -> None:
+    """Shows that an action whose jar took long to open begins at once, not after its claim."""
+
+    async def life() -> None:
+        gateway = Gateway(tmp_path, intervals=replace(STILL, lease=60))
+        async with gateway.running():
+            made: list[float] = []
+            process = gateway.jobs._process
+            open_jar = process.opener.open
+
+            async def slow(uri: str, patience: float) -> Jar:
+                jar = await open_jar(uri, patience)
+                made.append(time.monotonic())
+                return jar
+
+            process.opener.open = slow  # type: ignore[method-assign]
+            row = await gateway.submit("NEW")
+            lease = gateway.jobs._workers._leases[row.id]
+            assert lease._until >= made[0] + 58
+            assert (await gateway.ended(row.id)).result is ActionResult.SUCCESS
+
+    asyncio.run(life())
+
+
+def test_claims_are_renewed_after_an_error_of_whatever_kind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Shows a row that cannot be read: without renewals, no action would be executed any more."""
+
+    async def life() -> None:
+        gateway = Gateway(tmp_path, intervals=replace(STILL, renew=0.01))
+        async with gateway.running():
+            claim, calls = gateway.store.claim, []
+
+            def fails_once(*args: object, **kwargs: object) -> object:
+                calls.append(1)
+                if len(calls) == 1:
+                    raise ValueError
+                return claim(*args, **kwargs)  # type: ignore[arg-type]
+
+            gateway.store.claim = fails_once  # type: ignore[assignment,method-assign]
+            await until(lambda: len(calls) > 2)
+
+    asyncio.run(life())
+    assert "claims were not renewed: ValueError" in caplog.text
