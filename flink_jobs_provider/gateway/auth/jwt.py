@@ -7,6 +7,7 @@ issuer and which key it claims to be of. Addresses of keys in a token (`jku`, `x
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +24,9 @@ from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.model.errors import Signal
 
 _LONGEST_NAME = 200
+#: What no name has that can be recorded, logged and printed: control characters, those that turn
+#: the order of a text, and halves of characters.
+_NO_NAME = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Claims whose text is a list of words: Microsoft's name of it, and that of the standard.
 _SCOPES = ("scp", "scope")
 
@@ -38,9 +42,13 @@ def principal_of(claims: Mapping[str, Any], issuer: Issuer) -> Principal:
         RefusedToken: They name no caller.
     """
     name = claims.get(issuer.name_claim)
-    if not isinstance(name, str) or not name or len(name) > _LONGEST_NAME:
+    if not isinstance(name, str) or not _is_name(name):
         raise RefusedToken(f"it names nobody: its claim {issuer.name_claim} is no name")
     return Principal(f"{name} of {issuer.issuer}", _roles(claims, issuer))
+
+
+def _is_name(text: str) -> bool:
+    return bool(text.strip()) and len(text) <= _LONGEST_NAME and not _NO_NAME.search(text)
 
 
 def _roles(claims: Mapping[str, Any], issuer: Issuer) -> dict[str, Role]:
@@ -141,7 +149,7 @@ class WebTokens:
         if known is None:
             raise RefusedToken("its issuer is none of those that are configured")
         claims = proof["claims"]
-        if claims["exp"] + LEEWAY <= now:
+        if int(claims["exp"]) + LEEWAY <= now:  # a text of digits passes, too
             raise ExpiredWebToken("it has expired")
         return principal_of(claims, known[0])
 
@@ -347,6 +355,8 @@ def _usable(key_set: dict[str, Any]) -> dict[str | None, list[jwt.PyJWK]]:
     found: dict[str | None, list[jwt.PyJWK]] = {}
     for data in listed:
         if not isinstance(data, dict) or data.get("use", "sig") != "sig":
+            continue
+        if not isinstance(data.get("kid", ""), str):
             continue
         algorithm = {"RSA": "RS256", "EC": "ES256"}.get(str(data.get("kty")))
         if algorithm is None or data.get("alg", algorithm) != algorithm:

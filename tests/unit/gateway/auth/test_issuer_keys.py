@@ -191,6 +191,7 @@ def test_only_keys_that_may_sign_are_taken(issuer: FakeIssuer) -> None:
         {"kty": "oct", "kid": "symmetric", "k": "c2VjcmV0"},
         {"kty": "RSA", "kid": "broken", "n": "!", "e": 3},
         {"kid": "nothing"},
+        jwk(one, kid=["a list"]),
         "no object",
         jwk(one, kid="right"),
         jwk(ec_key("one"), kid="curve"),

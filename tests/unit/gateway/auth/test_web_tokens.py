@@ -15,8 +15,9 @@ import httpx
 import jwt
 import pytest
 
-from flink_jobs_provider.gateway.auth.access_configuration import Access
+from flink_jobs_provider.gateway.auth.access_configuration import Access, Issuer
 from flink_jobs_provider.gateway.auth.authenticator import Authenticator
+from flink_jobs_provider.gateway.auth.jwt import ExpiredWebToken, WebTokens
 from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.principal import Principal, Role
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -82,8 +83,18 @@ def refusal(token: str, **settings: Any) -> Refusal:
         lambda: signed(ISSUER, exp=int(time.time()) - 30),
         lambda: signed(ISSUER, nbf=int(time.time()) + 30),
         lambda: signed(ISSUER, nbf=None, iat=None),
+        lambda: signed(ISSUER, exp=str(int(time.time()) + 600)),
     ],
-    ids=["rs256", "es256", "one-audience", "other-audience", "leeway", "leeway-nbf", "no-nbf"],
+    ids=[
+        "rs256",
+        "es256",
+        "one-audience",
+        "other-audience",
+        "leeway",
+        "leeway-nbf",
+        "no-nbf",
+        "exp",
+    ],
 )
 def test_a_right_token_is_its_subjects(made: Made) -> None:
     token = made()
@@ -142,6 +153,12 @@ def _changed(token: str) -> str:
         (lambda: signed(ISSUER, sub=None), "names nobody: its claim sub"),
         (lambda: signed(ISSUER, sub=""), "names nobody: its claim sub"),
         (lambda: signed(ISSUER, sub="x" * 300), "names nobody: its claim sub"),
+        (lambda: signed(ISSUER, sub=" "), "names nobody: its claim sub"),
+        (lambda: signed(ISSUER, sub="a\0b"), "names nobody: its claim sub"),
+        (lambda: signed(ISSUER, sub="a\nb"), "names nobody: its claim sub"),
+        (lambda: signed(ISSUER, sub="a\x1b[31mb"), "names nobody: its claim sub"),
+        (lambda: signed(ISSUER, sub="a\ud800b"), "names nobody: its claim sub"),
+        (lambda: signed(ISSUER, sub="a\u202eb"), "names nobody: its claim sub"),
         (lambda: signed(ISSUER, headers={"crit": ["exp"]}), "no JSON Web Token"),
         (lambda: "a.b.c", "it is no JSON Web Token"),
         (lambda: "opaque", "it is no JSON Web Token"),
@@ -274,3 +291,27 @@ def test_the_library_that_checks_is_told_which_algorithm() -> None:
     """Shows that PyJWT refuses a key of another kind, which the code above relies on."""
     with pytest.raises(jwt.PyJWTError):
         jwt.decode(signed(ISSUER), ec_key("one").public_key(), algorithms=["ES256"])
+
+
+@pytest.mark.parametrize("exp", [int, str])
+def test_a_proof_is_recalled_until_its_token_expires(exp: type) -> None:
+    """Shows it also for an issuer that writes times as texts, whose tokens are accepted."""
+    expires = int(time.time()) + 600
+    issuer = Issuer.model_validate(
+        {
+            "issuer": ISSUER,
+            "audience": [AUDIENCE],
+            "jwks_url": "https://issuer.test/keys",
+            "grants": {"Jobs.Operate": {"*": "operate"}},
+        }
+    )
+
+    async def ask() -> None:
+        tokens = WebTokens([issuer], httpx.MockTransport(answer))
+        proof = await tokens.proof(signed(ISSUER, exp=exp(expires)))
+        assert tokens.recall(proof, expires).may(Role.OPERATE, CLUSTER)
+        with pytest.raises(ExpiredWebToken):
+            tokens.recall(proof, expires + 61)
+        await tokens.close()
+
+    anyio.run(ask)
