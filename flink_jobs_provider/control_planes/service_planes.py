@@ -175,6 +175,8 @@ class ActionCapabilities:
         lists_savepoints: Whether LIST_SAVEPOINT names a path with the jobId in it for each, the
             newest first.
         keeps_jars: Whether it keeps copies of the jars that it has run.
+        shows_whole_results: Whether a row shows the result of an action only together with the
+            savepoint that it took; and shows what is left of a job that ended before its stop.
     """
 
     actions: frozenset[Action]
@@ -183,6 +185,7 @@ class ActionCapabilities:
     lists_at_once: bool = False
     lists_savepoints: bool = False
     keeps_jars: bool = False
+    shows_whole_results: bool = False
 
 
 class ActionPlane(Protocol):

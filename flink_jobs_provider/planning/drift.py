@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flink_jobs_provider.model.action import JobStatus
+from flink_jobs_provider.model.action import Action, JobStatus
 from flink_jobs_provider.model.identity import generation_of
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
@@ -11,7 +11,18 @@ from flink_jobs_provider.planning.rescaling import is_to_be_rescaled_back
 
 def begun_alongside(recorded: JobRecord) -> list[str]:
     """Return the jobIds of newer versions that were started alongside the recorded one."""
+    if recorded.spec.target.is_job_service:
+        return []  # its ids count no versions
     return [id_ for id_ in recorded.duplicates if generation_of(id_) > recorded.generation]
+
+
+def end_of_copies(recorded: JobRecord) -> tuple[Action | None, str]:
+    """Return what is done about copies of a job that run at once."""
+    if recorded.spec.target.is_job_service:
+        return None, "refused while more than one of them runs"
+    if green := begun_alongside(recorded):
+        return Action.CANCEL, f"cancel job {' and '.join(green)}; the job goes on as it is"
+    return Action.STOP, "stop the older of the copies that run, with savepoint"
 
 
 def drift(recorded: JobRecord, wanted: JobSpec | None = None) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from flink_jobs_provider.model.savepoint import same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.adoption import is_program_unknown, refusal_without_way_back
 from flink_jobs_provider.planning.diff import Change, changes
-from flink_jobs_provider.planning.drift import begun_alongside, drift
+from flink_jobs_provider.planning.drift import drift, end_of_copies
 from flink_jobs_provider.planning.gate_words import gate_text
 from flink_jobs_provider.planning.known_state import known_state, last_state
 from flink_jobs_provider.planning.move import is_move, refusal_to_move
@@ -189,11 +189,9 @@ def _decided(recorded: JobRecord, wanted: JobSpec, now: float, *, is_fresh: bool
     if recorded.is_coming_up:
         return planned(Action.NEW, f"go on with job {recorded.job_id}", (*drifted, *texts))
     if recorded.duplicates:
-        green = begun_alongside(recorded)
-        how = "stop the older of the copies that run, with savepoint"
-        how = f"cancel job {' and '.join(green)}; the job goes on as it is" if green else how
+        action, how = end_of_copies(recorded)
         how += f", and {_RESCALE}" if in_place else ""
-        return planned(Action.CANCEL if green else Action.STOP, how, (*drifted, *texts))
+        return planned(action, how, (*drifted, *texts))
     if in_place:
         also = asks_for_savepoint(recorded, wanted)
         how = _RESCALE + (", and take a savepoint" if also else "")

@@ -104,6 +104,17 @@ def stranger(rows: Sequence[Row], own: Row | None, wanted: JobSpec) -> Row | Non
     return next((row for row in rows if own is None and row.job_name == wanted.job_name), None)
 
 
+def copies_of(own: Row, rows: Sequence[Row]) -> list[Row]:
+    """Return further rows of a job that run: of its name, and with the mark of the same owner."""
+    key = read_mark(own.version.mark).key
+    return [
+        row
+        for row in rows
+        if key and row.active and row.run_id != own.run_id and row.job_name == own.job_name
+        if read_mark(row.version.mark).key == key
+    ]
+
+
 def is_recorded(row: ActionJob, recorded: JobRecord | None) -> bool:
     """Whether a row is the one that the record names."""
     if recorded is None:

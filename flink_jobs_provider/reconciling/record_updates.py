@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 from flink_jobs_provider.control_planes.service_planes import ActionJob
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
@@ -29,6 +30,8 @@ from flink_jobs_provider.reconciling.ownership import (
     with_run,
 )
 
+#: The beginning of the output of a job that had ended before it was to be stopped.
+NOTHING_TO_STOP = "Nothing was left to stop"
 #: Older ones are no longer listed in the record; their files are never touched.
 SAVEPOINTS_LISTED = 50
 
@@ -212,7 +215,8 @@ def started(
     """
     record = base or JobRecord(spec=wanted, status=JobStatus.RUNNING)
     # From a checkpoint of its own, or from its newest state: the system does not show which.
-    from_own = not origin and action in (Action.LAST_STATE_UPDATE, Action.RE_LAUNCH)
+    own = (Action.LAST_STATE_UPDATE, Action.RE_LAUNCH, Action.UPDATE, Action.START)
+    from_own = not origin and action in own
     last = record.last_savepoint if from_own else comes_back_to(record, origin)
     output = row.output or (f"Job started from {origin}" if origin else "Job started")
     return with_row(done(record, wanted, action, output), row).model_copy(
@@ -220,20 +224,37 @@ def started(
     )
 
 
-def ended(base: JobRecord | None, wanted: JobSpec, row: ActionJob | None) -> JobRecord:
-    """Return what is recorded of a job that does not run, and is not to be started."""
+def ended(
+    base: JobRecord | None, wanted: JobSpec, row: ActionJob | None, *, saved: bool
+) -> JobRecord:
+    """Return what is recorded of a job that does not run, and is not to be started.
+
+    `saved` is whether it ended with a savepoint, by a stop of somebody else or of a run that died.
+    """
     record = base or JobRecord(spec=wanted, status=JobStatus.STOPPED)
     finished = record.status is JobStatus.FINISHED
     if row is not None:
         finished = has_finished(row, base)
         record = with_row(record, row)
     status = JobStatus.FINISHED if finished else JobStatus.STOPPED
-    return record.model_copy(update={"spec": wanted, "status": status})
+    output = record.job_output
+    if base and base.job_id and base.status is not JobStatus.STOPPED and not (finished or saved):
+        how = f"is {row.status_word}" if row else "is no longer listed"
+        state = last_known(base, base.last_savepoint)
+        output = f"{NOTHING_TO_STOP}: job {base.job_id} {how}; {state}"
+    return record.model_copy(update={"spec": wanted, "status": status, "job_output": output})
 
 
-def seen(recorded: JobRecord, row: ActionJob | None, *, other_version: bool) -> JobRecord:
-    """Return a record as the system shows the job now."""
-    quiet = recorded.model_copy(update={"duplicates": [], "other_version": False})
+def seen(
+    recorded: JobRecord,
+    row: ActionJob | None,
+    *,
+    other_version: bool,
+    copies: Sequence[ActionJob] = (),
+) -> JobRecord:
+    """Return a record as the system shows the job now, and further copies of it that run."""
+    duplicates = [each.job_id or each.run_id for each in copies]
+    quiet = recorded.model_copy(update={"duplicates": duplicates, "other_version": False})
     if row is None:
         if recorded.job_id is None or not recorded.status.active:
             return quiet

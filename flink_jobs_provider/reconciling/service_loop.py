@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeAlias, TypeVar
+from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.service_planes import ActionJob, ActionPlane, StepPlane
@@ -100,7 +100,18 @@ T = TypeVar("T")
 Turn: TypeAlias = Callable[[], Awaitable[T | None]]
 
 
-async def until_reached(turn: Turn[JobRecord], most: int, job_name: str, unit: str) -> JobRecord:
+class Change(Protocol):
+    """One change of a job, turn by turn."""
+
+    async def turn(self) -> JobRecord | None:
+        """Do what is next; return the record of a job that is as it should be."""
+
+    @property
+    def standing(self) -> str:
+        """How the job stands in the middle of the change; empty where nothing is down by it."""
+
+
+async def until_reached(change: Change, most: int, job_name: str, unit: str) -> JobRecord:
     """Take turns until one returns the record of a job that is as it should be.
 
     `unit` is what the service calls what a turn does: an action, or a step.
@@ -109,13 +120,13 @@ async def until_reached(turn: Turn[JobRecord], most: int, job_name: str, unit: s
         PermanentError: The job is not as it should be after the last turn.
     """
     for _ in range(most):
-        record = await turn()
+        record = await change.turn()
         if record is not None:
             return record
     raise PermanentError(
         f"{job_name}: gave up after {most} {unit}s without reaching the desired state",
-        now=f"The last {unit} has ended, and nothing more was begun",
-        remedy="Is somebody else changing it? Run again to go on",
+        now=change.standing or f"The last {unit} has ended, and nothing more was begun",
+        remedy="Is somebody else changing it, or the service busy? Run again to go on",
     )
 
 
@@ -137,8 +148,8 @@ class ServiceReconciler(ABC, Generic[Plane]):
         self._say = say
 
     @abstractmethod
-    def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> Turn[JobRecord]:
-        """Begin a change; return its turn."""
+    def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> Change:
+        """Begin a change."""
 
     @abstractmethod
     def _removal(self, recorded: JobRecord) -> Turn[Removed]:
@@ -161,8 +172,8 @@ class ServiceReconciler(ABC, Generic[Plane]):
             JobError: What happened, what runs now, and what to do.
         """
         wanted = wanted.carrying_on(recorded.spec) if recorded else wanted
-        turn = self._change(recorded, wanted, jar)
-        record = await until_reached(turn, self.most_turns, wanted.job_name, self.unit)
+        change = self._change(recorded, wanted, jar)
+        record = await until_reached(change, self.most_turns, wanted.job_name, self.unit)
         digests = {wanted.jar_digest, recorded.spec.jar_digest if recorded else None}
         try:  # the version before this one may be needed again
             await self._plane.forget_jars(wanted, frozenset(filter(None, digests)))

@@ -169,6 +169,7 @@ _OF_GATEWAYS = ActionCapabilities(
     lists_at_once=True,
     lists_savepoints=True,
     keeps_jars=True,
+    shows_whole_results=True,
 )
 
 

@@ -117,7 +117,9 @@ class ChangeSteps:
                 base = keep(base, progress.safety, reason, run=run_of(job))
                 progress.base = base
         try:
-            after = await self._steps.stop(self._wanted, job, savepoint=step.savepoint)
+            after = await self._steps.stop(
+                self._wanted, job, savepoint=step.savepoint, safety=progress.safety
+            )
         except ActionFailed as error:
             if not progress.safety:
                 raise
@@ -182,9 +184,8 @@ class ChangeSteps:
             raise await self._back_after(error, job) from None
         if after is None or not (after.active or after.status is JobStatus.FINISHED):
             raise await self._not_started(step, job, after)
-        # Without Flink's id it is known by the service's: one that has run must not look new.
-        jid = await self._plane.flink_job_id(after.run_id) or after.run_id
-        after = replace(after, job_id=jid)
+        progress.down = False
+        after = replace(after, job_id=await self._steps.id_of(after.run_id))
         base = progress.base or blank(wanted, after)
         origin = after.started_from or step.origin
         if step.origin and after.started_from and same_path(step.origin, after.started_from):
@@ -193,7 +194,7 @@ class ChangeSteps:
         own = origin and same_path(origin, job.last_savepoint)
         if own and not self._plane.capabilities.keeps_savepoints:
             record = self._with_one_that_lasts(record)
-        progress.base, progress.started, progress.down = record, True, False
+        progress.base, progress.started = record, True
         return record
 
     def _with_one_that_lasts(self, record: JobRecord) -> JobRecord:
@@ -275,20 +276,21 @@ class ChangeSteps:
         known = last_known(self._progress.base, *states)
         why, left = "", list(states)
         for _ in range(_MOST_TRIES):
-            job = await self._plane.job(run_id)
-            if job is not None and job.active:
-                return f"Somebody else has started it: {described(job)}; {known}"
             try:
+                job = await self._plane.job(run_id)
+                if job is not None and job.active:
+                    return f"Somebody else has started it: {described(job)}; {known}"
                 after = await self._start_former(former, job, left[0]) if job else None
             except NotNow:
                 why = "the service takes nothing now"
                 continue
             except JobError as error:
                 why = error.happened
+                if self._steps.going_on:
+                    return f"{self._steps.going_on}: {why.rstrip('.')}; {known}"
                 break
             if after is not None and after.active:
-                job_id = await self._plane.flink_job_id(run_id) or run_id
-                return f"{RUNS_AGAIN} as job {job_id}, from {left[0]}"
+                return f"{RUNS_AGAIN} as job {await self._steps.id_of(run_id)}, from {left[0]}"
             why = how_it_is(after)
             left = left[1:] if after else []
             if not left:

@@ -297,6 +297,23 @@ def _start_anew(recorded: JobRecord | None, wanted: JobSpec, verdict: JobMatch) 
     return NextStep(Move.START, resume=True, imported=origin, origin=origin)
 
 
+def could_be_ours(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) -> bool:
+    """Whether a run that died may have created a job that bears no mark in place of a recorded one.
+
+    It would have started from the recorded state: a job that ran, and shows another, is not it.
+    """
+    if recorded is None or recorded.job_id is None:
+        return True
+    try:
+        match = JobMatch(wanted=False, named=to_restore(recorded, wanted))
+        step = _start_anew(recorded, wanted, match)
+    except StateUnavailable:
+        return False
+    if not run_of(job):
+        return True  # a draft is started from that state
+    return same_path(job.last_savepoint, step.imported) if step.imported else True
+
+
 def _none_newer(job: StepJob, recorded: JobRecord | None, wanted: JobSpec) -> StateUnavailable:
     """Return the refusal of a start where no savepoint is surely newer than the last one."""
     state = f"is {job.status}"

@@ -6,7 +6,12 @@ from collections.abc import Sequence
 
 from flink_jobs_provider.control_planes.service_planes import OrderRefused, StepJob
 from flink_jobs_provider.model.action import JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, PermanentError, StateUnavailable
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    Missing,
+    PermanentError,
+    StateUnavailable,
+)
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.dli.step_watch import described
@@ -30,6 +35,15 @@ def refused(wanted: JobSpec, what: str, job: StepJob | None, refusal: OrderRefus
     if job:
         now = f"{named(job)} is {job.status or job.status_word}, as before"
     return order_refused(wanted.job_name, what, refusal, now)
+
+
+def gone(wanted: JobSpec, what: str, missing: Missing) -> ActionFailed:
+    """Return the error for a step on a job that somebody has deleted meanwhile."""
+    return ActionFailed(
+        f"{wanted.job_name}: {what} was refused: {missing.reason}",
+        now="The job service no longer has the job, and nothing else was started",
+        remedy="Run again: it goes on from the job's last savepoint, if there is one",
+    )
 
 
 def not_taken_over(wanted: JobSpec, job: StepJob, names: list[str]) -> ActionFailed:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
@@ -19,6 +18,7 @@ from flink_jobs_provider.reconciling.dli.change_steps import ChangeSteps
 from flink_jobs_provider.reconciling.dli.decisions import (
     JobMatch,
     check_restore,
+    could_be_ours,
     decide,
     judge,
     status_of,
@@ -42,7 +42,13 @@ from flink_jobs_provider.reconciling.ownership import (
     read_mark,
     stranger,
 )
-from flink_jobs_provider.reconciling.record_updates import ended, seen, with_row, with_savepoint_of
+from flink_jobs_provider.reconciling.record_updates import (
+    NOTHING_TO_STOP,
+    ended,
+    seen,
+    with_row,
+    with_savepoint_of,
+)
 from flink_jobs_provider.reconciling.service_loop import ServiceReconciler, Turn
 from flink_jobs_provider.reconciling.waiter import Clock
 from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
@@ -61,10 +67,16 @@ class _Change(ChangeSteps):
         except NotNow:
             return None  # somebody was faster, or the service is busy: judge again
         except JobError as error:
-            error.complete(now=self._progress.standing)
+            error.complete(now=self.standing)
             if error.now:
                 error.complete(remedy="Run again: it goes on from there")
             raise
+
+    @property
+    def standing(self) -> str:
+        """How the job stands, for an error that does not report it; empty where it is untouched."""
+        parts = (self._progress.standing, self._steps.going_on)
+        return ". ".join(part for part in parts if part)
 
     async def _turn(self) -> JobRecord | None:
         progress, wanted = self._progress, self._progress.wanted
@@ -105,7 +117,7 @@ class _Change(ChangeSteps):
                 return await self._adoptable(other)
         if job is None:
             return None
-        return replace(job, job_id=await self._plane.flink_job_id(job.run_id))
+        return replace(job, job_id=await self._steps.flink_id(job))
 
     async def _adoptable(self, other: StepJob) -> StepJob:
         """Return a job of this name that nobody has marked, if it is just what is wanted.
@@ -114,11 +126,13 @@ class _Change(ChangeSteps):
             OwnedElsewhere: It is not ours.
         """
         wanted = self._progress.wanted
-        job = replace(other, job_id=await self._plane.flink_job_id(other.run_id))
+        job = replace(other, job_id=await self._steps.flink_id(other))
         if job.version.mark or job.version.jar is None:
             raise refuse_stranger(job, wanted)
         stays = wanted.desired_state is DesiredState.STOPPED
         if stays or await self._progress.to_write(self._plane, job):
+            raise refuse_stranger(job, wanted)
+        if not could_be_ours(job, self._progress.base, wanted):
             raise refuse_stranger(job, wanted)
         return job
 
@@ -138,15 +152,22 @@ class _Change(ChangeSteps):
         base, recorded = self._progress.base, self._progress.recorded
         wanted = self._progress.wanted
         if job is None or wanted.desired_state is DesiredState.STOPPED:
-            return ended(base, wanted, self._refined(job))
+            return self._ended(job)
         if base and (self._progress.started or self._progress.saved):
             return with_row(base, job).model_copy(update={"spec": wanted})
         if base and goes_on_as_recorded(job, recorded, same_run=not ran_since(job, recorded)):
             return with_row(base, job).model_copy(update={"spec": wanted})
         return await self._adopted(job)
 
-    def _refined(self, job: StepJob | None) -> StepJob | None:
-        return replace(job, status=status_of(job, self._progress.recorded)) if job else None
+    def _ended(self, job: StepJob | None) -> JobRecord:
+        progress = self._progress
+        if job is not None:
+            job = replace(job, status=status_of(job, progress.recorded))
+        saved = job is not None and job.status is JobStatus.STOPPED
+        record = ended(progress.base, progress.wanted, job, saved=saved)
+        if record.job_output.startswith(NOTHING_TO_STOP):
+            self._say(f"{progress.wanted.job_name}: {record.job_output}")
+        return record
 
     async def _adopted(self, job: StepJob) -> JobRecord:
         """Take over the wanted version, which a run that died has started.
@@ -183,9 +204,9 @@ class StepReconciler(ServiceReconciler[StepPlane]):
         self._steps = StepRunner(plane, clock or Clock(), say)
         self._safety = SafetySavepoints(plane, self._steps, say)
 
-    def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> Turn[JobRecord]:
+    def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> _Change:
         progress = Progress(recorded, wanted, jar, recorded)
-        return _Change(self._plane, self._steps, self._say, self._safety, progress).turn
+        return _Change(self._plane, self._steps, self._say, self._safety, progress)
 
     def _removal(self, recorded: JobRecord) -> Turn[Removed]:
         return _Removal(self._plane, self._steps, self._say, self._safety, recorded).turn
@@ -200,7 +221,7 @@ class StepReconciler(ServiceReconciler[StepPlane]):
         job = await self._steps.watch.shortly_after(job) if job else None
         if job is None:
             return seen(recorded, None, other_version=False)
-        job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
+        job = replace(job, job_id=await self._steps.flink_id(job))
         other = await self._is_other(job, recorded.spec)
         found = await self._safety.found(recorded, recorded.spec, job)
         shown = seen(found, replace(job, status=status_of(job, recorded)), other_version=other)
@@ -242,8 +263,13 @@ class _Removal:
         job = await self._find()
         if job is None:
             return Removed(self._path, self._reported)
-        with contextlib.suppress(NotNow):  # somebody was faster, or the service is busy
+        try:
             await self._next(job)
+        except NotNow:
+            return None  # somebody was faster, or the service is busy
+        except JobError as error:
+            error.complete(now=self._steps.going_on)
+            raise
         return None
 
     async def _find(self) -> StepJob | None:
@@ -262,7 +288,7 @@ class _Removal:
             return
         with_savepoint = self._recorded.spec.on_delete is OnDelete.SAVEPOINT
         if job.active:
-            job = replace(job, job_id=await self._plane.flink_job_id(job.run_id))
+            job = replace(job, job_id=await self._steps.flink_id(job))
             safety = ""
             if with_savepoint:
                 job, safety = await self._safety.take(self._recorded.spec, job)
@@ -284,7 +310,9 @@ class _Removal:
 
     async def _stopped(self, job: StepJob, *, with_savepoint: bool, safety: str) -> StepJob:
         try:
-            return await self._steps.stop(self._recorded.spec, job, savepoint=with_savepoint)
+            return await self._steps.stop(
+                self._recorded.spec, job, savepoint=with_savepoint, safety=safety
+            )
         except ActionFailed as error:
             left = f" A savepoint of just before is in {safety}" if safety else ""
             raise ActionFailed(

@@ -17,11 +17,18 @@ from flink_jobs_provider.control_planes.service_planes import (
     StepPlane,
     Unanswered,
 )
-from flink_jobs_provider.model.errors import ActionFailed, PermanentError, Signal
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    ClusterUnreachable,
+    Missing,
+    PermanentError,
+    Signal,
+)
 from flink_jobs_provider.model.savepoint import SavepointLayout, in_store
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.dli.failures import (
+    gone,
     no_import,
     no_savepoints,
     refused,
@@ -32,6 +39,7 @@ from flink_jobs_provider.reconciling.dli.failures import (
 from flink_jobs_provider.reconciling.dli.step_watch import (
     SavepointEnded,
     StartEnded,
+    StepEnded,
     StepWatch,
     StopEnded,
     has_new_savepoint,
@@ -60,6 +68,8 @@ class StepRunner:
         self._clock = clock
         self._say = say
         self.watch = StepWatch(plane, clock, say)
+        #: How the job stands whose last step was sent, and not seen to its end; empty for none.
+        self.going_on = ""
 
     async def until_idle(self, job: StepJob, spec: JobSpec) -> None:
         """Wait for what somebody began, or for a status that is known."""
@@ -109,8 +119,12 @@ class StepRunner:
                 if await self.watch.until_taken(job.run_id, asked, {}):
                     raise
 
-    async def stop(self, wanted: JobSpec, job: StepJob, *, savepoint: bool) -> StepJob:
+    async def stop(
+        self, wanted: JobSpec, job: StepJob, *, savepoint: bool, safety: str = ""
+    ) -> StepJob:
         """Stop a job; return how it ended.
+
+        `safety` is a savepoint of just before, which may show late, and is none of the stop.
 
         Raises:
             ActionFailed: It goes on, or has ended without the savepoint.
@@ -122,11 +136,11 @@ class StepRunner:
             wanted, "the stop", job, lambda: self._plane.stop(job.run_id, savepoint=savepoint)
         )
         steps = ("savepoint", "cancel") if savepoint else ("cancel",)
-        ended = StopEnded(job, self._plane.capabilities.shows_starts, unanswered, savepoint)
-        after = await self.watch.until_ended(ended, sent, _allowed(wanted, *steps), "the stop")
+        ended = StopEnded(job, self._plane.capabilities.shows_starts, unanswered, savepoint, safety)
+        after = await self._until_ended(ended, sent, _allowed(wanted, *steps), "the stop")
         if after is None or after.active:
             raise stop_failed(wanted, job, after, savepoint=savepoint)
-        if savepoint and not has_new_savepoint(after, job):
+        if savepoint and not ended.has_saved(after):
             raise stop_failed(wanted, job, after, savepoint=savepoint)
         return after
 
@@ -136,7 +150,9 @@ class StepRunner:
         """Run a job, and return how it is when it has settled: up, or why not; None if gone."""
         if imported:
             await self._import(wanted, job, imported)
-        self._say(f"{wanted.job_name}: starting it" + (f" from {imported}" if imported else ""))
+        own = resume and not self._plane.capabilities.starts_from_newest_state
+        origin = imported or (job.last_savepoint if own else "")
+        self._say(f"{wanted.job_name}: starting it" + (f" from {origin}" if origin else ""))
         before = replace(job, last_savepoint=imported or job.last_savepoint)
         sent = self._clock.now()
         unanswered = await self._sent_or_not(
@@ -144,7 +160,7 @@ class StepRunner:
         )
         ended = StartEnded(before, self._plane.capabilities.shows_starts, unanswered)
         allowed = _allowed(wanted, "submit", "running")
-        after = await self.watch.until_ended(ended, sent, allowed, "the start")
+        after = await self._until_ended(ended, sent, allowed, "the start")
         return await self.settled(after, wanted) if after and after.active else after
 
     async def settled(self, job: StepJob, wanted: JobSpec) -> StepJob | None:
@@ -169,7 +185,7 @@ class StepRunner:
             wanted, "the savepoint", job, lambda: self._plane.take_savepoint(job.run_id, directory)
         )
         ended, allowed = SavepointEnded(job), _allowed(wanted, "savepoint")
-        after = await self.watch.until_ended(ended, sent, allowed, "the savepoint")
+        after = await self._until_ended(ended, sent, allowed, "the savepoint")
         if after is None:
             raise savepoint_failed(wanted, job, "the job service no longer lists the job")
         if has_new_savepoint(after, job):
@@ -180,6 +196,29 @@ class StepRunner:
         if after.output and after.output != job.output:
             raise savepoint_failed(wanted, after, after.output)
         raise savepoint_not_seen(wanted, after, directory)
+
+    async def flink_id(self, job: StepJob) -> str | None:
+        """Return Flink's id of what ran last; None where it is not shown.
+
+        Of an ended job the service shows none: then it does not matter why there is no answer.
+        """
+        try:
+            return await self._plane.flink_job_id(job.run_id)
+        except ClusterUnreachable:
+            if job.active or self._plane.capabilities.shows_starts:
+                raise
+            return None
+
+    async def id_of(self, run_id: str) -> str:
+        """Return Flink's id of what was just started, or the service's own where that is unknown.
+
+        Known by that, one that has run does not look new. That it runs was seen before: it does not
+        fail because this cannot be read.
+        """
+        try:
+            return await self._plane.flink_job_id(run_id) or run_id
+        except ClusterUnreachable:
+            return run_id
 
     async def save_as_asked(self, wanted: JobSpec, job: StepJob) -> str:
         """Take the savepoint that `savepoint_trigger` asks for."""
@@ -215,6 +254,15 @@ class StepRunner:
         except NotOffered:
             raise no_import(wanted, path) from None
 
+    async def _until_ended(
+        self, ended: StepEnded, sent: float, timeout: float, what: str
+    ) -> StepJob | None:
+        """Return a job when a step that was sent at that time has ended."""
+        self.going_on = f"{what.capitalize()} was sent, and may go on, in the job service"
+        after = await self.watch.until_ended(ended, sent, timeout, what)
+        self.going_on = ""
+        return after
+
     async def _sent_or_not(
         self, wanted: JobSpec, what: str, job: StepJob, send: Callable[[], Awaitable[None]]
     ) -> str:
@@ -247,6 +295,8 @@ class StepRunner:
             raise NotNow from None
         except NotOffered:
             raise
+        except Missing as missing:
+            raise gone(wanted, what, missing) from None
         except OrderRefused as refusal:
             if await self._was_faster(job, wanted):
                 raise NotNow from None

@@ -121,15 +121,25 @@ class StartEnded(StepEnded):
 
 @dataclass(frozen=True)
 class StopEnded(StepEnded):
-    """A stop, with a savepoint or without, has ended: the job has ended, or goes on."""
+    """A stop, with a savepoint or without, has ended: the job has ended, or goes on.
+
+    `safety` is a savepoint of just before, which is none of the stop.
+    """
 
     savepoint: bool = False
+    safety: str = ""
+
+    def has_saved(self, job: StepJob) -> bool:
+        """Return whether a job shows the savepoint of the stop."""
+        return has_new_savepoint(job, self.before) and not (
+            self.safety and same_path(job.last_savepoint, self.safety)
+        )
 
     def _ended(self, shown: _StepShown) -> bool:
         if shown.job.active:
             return super()._ended(shown)
         lags = self.savepoint and shown.job.status is JobStatus.CANCELED
-        return shown.settled or not lags or has_new_savepoint(shown.job, shown.before)
+        return shown.settled or not lags or self.has_saved(shown.job)
 
 
 @dataclass(frozen=True)

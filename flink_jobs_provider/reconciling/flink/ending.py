@@ -32,6 +32,7 @@ from flink_jobs_provider.reconciling.flink.observer import (
 from flink_jobs_provider.reconciling.flink.preflight import Preflight, SavepointTerms
 from flink_jobs_provider.reconciling.job_errors import no_retained_checkpoint, too_old, vanished
 from flink_jobs_provider.reconciling.record_updates import (
+    NOTHING_TO_STOP,
     add_aside,
     done,
     keep,
@@ -370,7 +371,7 @@ _STOPPED = JobStatus.STOPPED
 def _ended_without_stop(recorded: JobRecord, how: str, point: RestorePoint | None) -> JobRecord:
     """Return the record of a job that ended before its stop, with the state that is left of it."""
     state = f"its state is {point}" if point else "no savepoint or checkpoint of it is known"
-    output = f"Nothing was left to stop: job {recorded.job_id} {how}; {state}"
+    output = f"{NOTHING_TO_STOP}: job {recorded.job_id} {how}; {state}"
     checkpoint = point if point and point.what == "checkpoint" else None
     return with_found(recorded, point).model_copy(
         update={"job_output": output, "restore_point": checkpoint}

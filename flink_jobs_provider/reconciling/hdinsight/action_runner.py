@@ -1,15 +1,9 @@
-"""One order: sent once, and waited for until the job's own row shows how it ended.
-
-Done means: the row names our action, with a result, and a status that fits. The row may be
-missing just after NEW, lack its status for a while, show the action before ours, or an unknown
-status: all that is waited on, and never taken for done, or for gone.
-"""
+"""One order: sent once, and waited for until the job's own row shows how it ended."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from flink_jobs_provider.control_planes.service_planes import (
     ActionJob,
@@ -18,150 +12,27 @@ from flink_jobs_provider.control_planes.service_planes import (
     Order,
     Unanswered,
 )
-from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, DeadlineExceeded, PermanentError
+from flink_jobs_provider.model.action import STARTS, Action
+from flink_jobs_provider.model.errors import (
+    ActionFailed,
+    DeadlineExceeded,
+    EngineGone,
+    JobError,
+    PermanentError,
+)
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling import Say
-from flink_jobs_provider.reconciling.conditions import (
-    Failed,
-    Judgement,
-    Met,
-    NotYet,
-    Observation,
-    Shown,
-    waited,
+from flink_jobs_provider.reconciling.conditions import Observation
+from flink_jobs_provider.reconciling.hdinsight.action_watch import (
+    DIFFERS,
+    ActionEnded,
+    StaysUp,
+    described,
+    succeeded,
 )
-from flink_jobs_provider.reconciling.job_errors import (
-    did_not_stay_up,
-)
-from flink_jobs_provider.reconciling.service_loop import ARRIVES, AWAY_PAUSE, SETTLES, until_idle
+from flink_jobs_provider.reconciling.job_errors import did_not_stay_up
+from flink_jobs_provider.reconciling.service_loop import AWAY_PAUSE, SETTLES, until_idle
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, service_backoff
-
-RowHistory: TypeAlias = Sequence[Observation[ActionJob | None]]
-
-
-@dataclass(frozen=True)
-class ActionEnded:
-    """An action that was ordered has ended, as far as the job's row shows it.
-
-    Attributes:
-        before: The row as it was before; None where it was not listed.
-        arrived: Whether the order is known to have arrived.
-        failed: Whether the system reported, apart from the row, that it failed: a row that shows
-            nothing of it is not waited for long.
-    """
-
-    order: Order
-    before: ActionJob | None
-    timeout: float
-    arrived: bool
-    failed: bool = False
-
-    def judge(self, history: RowHistory) -> Judgement:
-        """Judge by the last row, and by whether any row so far has shown the action."""
-        row, seconds, shown = history[-1].seen, waited(history), self.shown(history)
-        settled = self.arrived and seconds >= SETTLES
-        if row is None and self.order.action is Action.DELETE:
-            return Met()
-        ended = row is not None and _ended(self.order.action, row, settled=settled)
-        # The same failure once more may look as the one before; a success never does.
-        if ended and (shown or (settled and row and not succeeded(self.order, row))):
-            return Met()
-        if self.failed and settled and not shown:
-            return Met()
-        if not self.arrived and not shown and seconds >= min(ARRIVES, self.timeout):
-            return Failed("the list of jobs does not show that it arrived", self)
-        return NotYet(described(row))
-
-    def shown(self, history: RowHistory) -> bool:
-        """Return whether a row has shown that it was our action."""
-        if history[-1].seen is None and self.order.action is Action.DELETE:
-            return True
-        return any(_shows(self.order, each.seen, self.before) for each in history)
-
-
-@dataclass(frozen=True)
-class StaysUp:
-    """A job that came up, as the row `up` showed it, has run for its settle time, in seconds.
-
-    It also holds where the job came to its own end, or somebody has begun another action on it.
-    """
-
-    up: ActionJob
-    settle: float
-
-    def judge(self, history: RowHistory) -> Judgement:
-        """Judge by the last row; one without a known status is given some more time."""
-        row, seconds = history[-1].seen, waited(history)
-        if row is None:
-            return Failed(described(None), self)
-        if row.in_progress or row.action is not self.up.action:
-            return Met()
-        if row.job_id != self.up.job_id:
-            return Failed(f"the job service started it again, as job {row.job_id}", self)
-        if row.status is JobStatus.FINISHED:
-            return Met()
-        if row.status not in (None, JobStatus.RUNNING):
-            return Failed(described(row), self)
-        if seconds >= self.settle and row.status is not None:
-            return Met()
-        if seconds >= self.settle + SETTLES:
-            return Failed(described(row), self)
-        left = self.settle - seconds
-        return NotYet(described(row), left if left > 0 else None)
-
-
-def described(row: ActionJob | None) -> str:
-    """Return what a row shows."""
-    if row is None:
-        return "it is not listed"
-    words = [row.action or "no action", row.result or "no result"]
-    return f"it shows {', '.join(words)}, and {row.status_word or 'no'} as its status"
-
-
-#: The list no longer shows a row as it was, which is observed as None.
-DIFFERS = Shown[ActionJob | None](lambda row: described(row) if row else "")
-
-
-def succeeded(order: Order, row: ActionJob) -> bool:
-    """Whether an action that has ended did what it should."""
-    if row.result is not ActionResult.SUCCESS or row.stop_failed:
-        return False
-    if order.action in STARTS:
-        return row.status in (JobStatus.RUNNING, JobStatus.FINISHED)
-    return order.action is not Action.STOP or not row.active
-
-
-def _shows(order: Order, row: ActionJob | None, old: ActionJob | None) -> bool:
-    """Whether a row shows that our action has arrived: it is another than before.
-
-    Its status is left out: that changes by itself.
-    """
-    if row is None or row.action is not order.action:
-        return False
-    return old is None or row.in_progress or _facts(row) != _facts(old)
-
-
-def _facts(row: ActionJob) -> tuple[object, ...]:
-    return (row.action, row.result, row.output, row.job_id, row.last_savepoint, row.version)
-
-
-def _ended(action: Action, row: ActionJob, *, settled: bool) -> bool:
-    """Whether a row shows that an action has ended, by result and status together."""
-    if row.action is not action or row.result not in (ActionResult.SUCCESS, ActionResult.FAILED):
-        return False
-    if row.result is ActionResult.FAILED or row.stop_failed:
-        return True
-    if action in STARTS:
-        # Not up yet, or still shown as it was before.
-        coming = (None, JobStatus.STARTING, JobStatus.RESTARTING, JobStatus.STOPPED)
-        return row.status not in coming
-    if action is Action.STOP:
-        return row.status is not None and not row.active
-    if action is Action.CANCEL:  # the word that follows is documented nowhere
-        return not row.active and (row.status is not None or settled)
-    return action is not Action.DELETE
-
 
 #: The steps of `Timeouts` that each action takes.
 _STEPS: dict[Action, tuple[str, ...]] = {
@@ -190,12 +61,14 @@ class ActionOutcome:
     Attributes:
         row: The job afterwards; None where it is no longer listed.
         failure: Why it failed; empty where it did not.
+        unsaved: Whether it succeeded, but for the savepoint that it should have taken.
         said: What the system reported of it besides its row; empty for nothing.
     """
 
     row: ActionJob | None
     failure: str = ""
     said: str = ""
+    unsaved: bool = False
 
 
 class ActionRunner:
@@ -258,13 +131,20 @@ class ActionRunner:
             return None
         except ActionFailed as error:
             failure = error.happened
-        row, shown = await self._until_ended(
-            order, before, sent, arrived=arrived, failed=bool(failure), timeout=timeout
-        )
+        old = next((job for job in before if job.run_id == order.run_id), None)
+        saves = not self._plane.capabilities.shows_whole_results
+        ended = ActionEnded(order, old, timeout, arrived, bool(failure), saves)
+        try:
+            row, shown = await self._until_ended(ended, {job.run_id for job in before}, sent)
+        except JobError as error:
+            error.complete(now=_may_go_on(order, arrived=arrived))
+            raise
         if failure and not shown:
             return ActionOutcome(row, failure)
         if row is not None and not succeeded(order, row):
             return ActionOutcome(row, failure or row.output or described(row))
+        if row and saves and order.action not in STARTS and ended.lacks_savepoint(row):
+            return ActionOutcome(row, _UNSAVED, unsaved=True)
         if row is not None and order.action in STARTS:
             return await self._settled(order, row, spec)
         return ActionOutcome(row, said=said)  # the row counts, whatever else was said
@@ -286,33 +166,30 @@ class ActionRunner:
         ):
             return ActionOutcome(found, why)
         cancel = Order(Action.CANCEL, order.job_name, found.run_id)
-        ended = await self.execute(cancel, await self._plane.jobs(), spec)
+        try:
+            ended = await self.execute(cancel, await self._plane.jobs(), spec)
+        except EngineGone:
+            raise
+        except JobError as error:  # of the cancel, and not of what was started
+            return ActionOutcome(found, f"{why}; it could not be cancelled: {error.reason}")
+        if ended is None or (ended.row is not None and ended.row.active):
+            why += "; it could not be cancelled"
         return ActionOutcome(ended.row if ended else found, why)
 
     # Waiting
 
     async def _until_ended(
-        self,
-        order: Order,
-        before: Sequence[ActionJob],
-        sent: float,
-        *,
-        arrived: bool,
-        failed: bool,
-        timeout: float,
+        self, ended: ActionEnded, known: set[str], sent: float
     ) -> tuple[ActionJob | None, bool]:
         """Return the row when the action that was ordered has ended, and whether it shows that.
 
-        `arrived` is whether the order is known to have arrived; `failed` whether the system
-        reported, apart from the row, that it failed.
+        `known` are the ids of the rows that were there before it was sent.
 
         Raises:
             Unanswered: It does not show, so it may never have arrived.
             DeadlineExceeded: It has not ended yet.
         """
-        old = next((job for job in before if job.run_id == order.run_id), None)
-        known = {job.run_id for job in before}
-        ended = ActionEnded(order, old, timeout, arrived, failed)
+        order, timeout = ended.order, ended.timeout
 
         async def observe(deadline: float) -> ActionJob | None:
             return _own(await self._list(deadline), order, known)
@@ -346,14 +223,19 @@ class ActionRunner:
         on it.
         """
         now, settle = self._clock.now(), spec.settle_seconds
-        waited = await self._waiter.until(
-            lambda deadline: self._row(row.run_id, deadline),
-            StaysUp(row, settle),
-            settle + SETTLES,
-            backoff=service_backoff(),
-            first=[Observation[ActionJob | None](row, now, now)],
-            about=spec.job_name,
-        )
+        try:
+            waited = await self._waiter.until(
+                lambda deadline: self._row(row.run_id, deadline),
+                StaysUp(row, settle),
+                settle + SETTLES,
+                backoff=service_backoff(),
+                first=[Observation[ActionJob | None](row, now, now)],
+                about=spec.job_name,
+            )
+        except JobError as error:
+            job = row.job_id or row.run_id
+            error.complete(now=f"Job {job} came up; whether it has stayed up is unknown")
+            raise
         return waited.last, waited.reason
 
     async def _until_other(self, row: ActionJob) -> bool:
@@ -391,6 +273,15 @@ def _own(rows: Sequence[ActionJob], order: Order, known: set[str]) -> ActionJob 
             remedy="Is somebody else creating it? Delete all but one, and run again",
         )
     return fresh[0] if fresh else None
+
+
+_UNSAVED = "it was reported as successful, and the job service shows no savepoint of it"
+
+
+def _may_go_on(order: Order, *, arrived: bool) -> str:
+    """Return how a job is of which it was not seen how an order ended."""
+    how = "was accepted, and may go on" if arrived else "was sent, and may be carried out"
+    return f"{order.action} {how}, on the cluster; nothing else was begun"
 
 
 def allowed(action: Action, spec: JobSpec) -> float:

@@ -14,36 +14,38 @@ from flink_jobs_provider.control_planes.service_planes import (
     Version,
 )
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import (
-    ActionFailed,
-    ActionInProgress,
-    JobError,
-    StateUnavailable,
-)
+from flink_jobs_provider.model.errors import ActionInProgress, JobError, StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import SavepointReason
+from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import newly_restores
 from flink_jobs_provider.reconciling import Say
-from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionOutcome, ActionRunner
+from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionRunner
 from flink_jobs_provider.reconciling.hdinsight.decisions import (
     NextAction,
     RowMatch,
+    could_be_ours,
     decide,
+    is_without_stop,
     judge,
     kept,
     renewal,
 )
+from flink_jobs_provider.reconciling.hdinsight.failures import (
+    failed,
+    not_taken_over,
+    refused,
+    several_run,
+)
 from flink_jobs_provider.reconciling.job_errors import (
-    OR_OTHER_STARTS,
     RUNS_AGAIN,
     adopted_and_down,
     neither_started,
-    order_refused,
     refuse_stranger,
 )
 from flink_jobs_provider.reconciling.ownership import (
     asks_for_its_savepoint,
+    copies_of,
     goes_on_as_recorded,
     mark_of,
     own_row,
@@ -51,6 +53,7 @@ from flink_jobs_provider.reconciling.ownership import (
     stranger,
 )
 from flink_jobs_provider.reconciling.record_updates import (
+    NOTHING_TO_STOP,
     add_aside,
     blank,
     done,
@@ -82,11 +85,27 @@ class ActionChange:
     _listed_twice: bool
     _asked: Version | None = None
     _started: bool = False
+    _deleted: bool = False
 
     async def turn(self) -> JobRecord | None:
         """Observe, and do what is next; return the record when nothing is left to do."""
+        try:
+            return await self._turn()
+        except JobError as error:
+            error.complete(now=self.standing)
+            raise
+
+    @property
+    def standing(self) -> str:
+        """How the job stands, for an error that does not report it; empty where it is untouched."""
+        if not self._deleted or self._base is None:
+            return ""
+        state = last_known(self._base, self._base.last_savepoint)
+        return f"Its row was deleted, to be created anew, and none is known to run; {state}"
+
+    async def _turn(self) -> JobRecord | None:
         rows = await self._plane.jobs()
-        row = own_row(rows, self._base, self._wanted)
+        row = self._own(rows)
         if other := stranger(rows, row, self._wanted):
             row = await self._adoptable(other)
             if row is None:
@@ -106,18 +125,35 @@ class ActionChange:
         if step is None and row is not None and not self._started:
             asked_for = asks_for_its_savepoint(self._recorded, self._wanted)
             step = NextAction(Action.SAVEPOINT) if asked_for else None
-        if step is None:
-            return await self._settled(row)
-        if step.action is Action.NEW and not self._listed_twice:
+        if row is None and self._lists_again(step):
             self._listed_twice = True  # that of a run that died may not be listed yet
             await self._runner.let_lists_catch_up()
             return None
+        if step is None:
+            return await self._settled(row)
         try:
             return await self._perform(step, verdict, rows, row)
         except ActionInProgress:
             if row is None:  # such as a killed run's NEW that was still on its way
                 await self._runner.let_lists_catch_up()
             return None  # somebody was faster: wait for it, and judge again
+
+    def _lists_again(self, step: NextAction | None) -> bool:
+        """Whether a job that is not listed may only not be listed yet."""
+        runs = self._recorded is not None and self._recorded.status.active
+        acts = step.action is Action.NEW if step else runs  # else it is taken for ended
+        return acts and not self._listed_twice
+
+    def _own(self, rows: Sequence[ActionJob]) -> ActionJob | None:
+        """Return the job's own row.
+
+        Raises:
+            PermanentError: It is not alone.
+        """
+        row = own_row(rows, self._base, self._wanted)
+        if row is not None and (copies := copies_of(row, rows)):
+            raise several_run(self._wanted, [row, *copies])
+        return row
 
     async def _adoptable(self, other: ActionJob) -> ActionJob | None:
         """Return a row of this name that nobody has marked, if it is just what is wanted.
@@ -133,6 +169,8 @@ class ActionChange:
         if other.version.mark or other.version.jar is None or stays:
             raise refuse_stranger(other, self._wanted)
         if kept(await self._version(), other.version, None):
+            raise refuse_stranger(other, self._wanted)
+        if not could_be_ours(other, self._base, self._wanted):
             raise refuse_stranger(other, self._wanted)
         return other
 
@@ -151,14 +189,23 @@ class ActionChange:
 
     async def _settled(self, row: ActionJob | None) -> JobRecord:
         if row is None or self._wanted.desired_state is DesiredState.STOPPED:
-            return ended(self._base, self._wanted, row)
+            return self._ended(row)
         base = self._base
         if base and self._started:
             return with_row(base, row)
         same_run = self._recorded is not None and self._recorded.job_id == row.job_id
         if base and goes_on_as_recorded(row, self._recorded, same_run=same_run):
-            return with_row(base, row).model_copy(update={"spec": self._wanted})
+            update = {"spec": self._wanted, "duplicates": []}
+            return with_row(base, row).model_copy(update=update)
         return await self._adopted(row)
+
+    def _ended(self, row: ActionJob | None) -> JobRecord:
+        saved = row is not None and row.status is JobStatus.STOPPED
+        saved = saved and row is not None and not is_without_stop(row, self._recorded)
+        record = ended(self._base, self._wanted, row, saved=saved)
+        if record.job_output.startswith(NOTHING_TO_STOP):
+            self._say(f"{self._wanted.job_name}: {record.job_output}")
+        return record
 
     async def _adopted(self, row: ActionJob) -> JobRecord:
         """Take over the wanted version, which a run that died has started.
@@ -177,10 +224,19 @@ class ActionChange:
         origin: str | None = None
         if newly_restores(self._recorded, self._wanted):
             origin = self._wanted.restore_from
+        elif action is Action.UPDATE and row.action is Action.UPDATE and self._recorded:
+            origin = row.last_savepoint if self._is_of_last_update(row) else None
         elif action in _OWN_STATE or (action is Action.NEW and self._recorded):
             known = self._base.last_savepoint if self._base else None
             origin = row.last_savepoint or known
         return started(self._base, self._wanted, row, action, row.started_from or origin)
+
+    def _is_of_last_update(self, row: ActionJob) -> bool:
+        """Whether a row's savepoint is that of its last UPDATE, by a run that died."""
+        recorded, path = self._recorded, row.last_savepoint
+        if recorded is None or not knows(recorded, path):
+            return True
+        return row.job_id == recorded.job_id and same_path(recorded.restored_from, path)
 
     # Something is to be done
 
@@ -193,11 +249,12 @@ class ActionChange:
         try:
             outcome = await self._runner.execute(order, rows, self._wanted)
         except OrderRefused as refusal:
+            now = own_row(await self._plane.jobs(), self._base, self._wanted)
+            if now is not None and now != row:
+                return None  # somebody was faster, such as a killed run: judge again
             instead = self._instead(step, verdict, row)
-            if row is None and own_row(await self._plane.jobs(), self._base, self._wanted):
-                return None  # a killed run's NEW that was still on its way was faster
-            if instead is None or row is None:
-                raise refused(order, row, refusal) from None
+            if instead is None or now is None:
+                raise refused(order, now, refusal, self._base) from None
             return await self._perform(instead, verdict, rows, row)
         if outcome is None:
             return None
@@ -207,6 +264,7 @@ class ActionChange:
             went_back = await self._go_back(order, row, outcome.row)
             raise failed(order, outcome, went_back, self._base)
         if outcome.row is None or step.action is Action.DELETE:
+            self._deleted = self._deleted or step.action is Action.DELETE
             return None
         record = self._recorded_of(step, verdict, order, row, outcome.row)
         if record and row and step.action is Action.UPDATE and order.restore_from:
@@ -325,7 +383,7 @@ class ActionChange:
             took = row.last_savepoint and (
                 before is None or row.last_savepoint != before.last_savepoint
             )
-            origin = origin or (row.last_savepoint if took else None) or base.last_savepoint
+            origin = origin or (row.last_savepoint if took else None)
         origin = row.started_from or origin
         self._base = started(base, wanted, row, step.called or step.action, origin)
         self._started = True
@@ -335,47 +393,3 @@ class ActionChange:
 def _is_complete(version: Version) -> bool:
     """Whether all that a version is made of is shown."""
     return None not in (version.jar, version.entry_class, version.parallelism)
-
-
-def refused(order: Order, row: ActionJob | None, refusal: OrderRefused) -> ActionFailed:
-    """Return the error for an order that was refused."""
-    now = "The job service lists no job of this name"
-    if row:
-        now = f"The job is {row.status_word or 'as it was'}, as before"
-    return order_refused(order.job_name, order.action, refusal, now)
-
-
-def not_taken_over(order: Order, row: ActionJob, differences: list[str]) -> ActionFailed:
-    """Return the error for an update that reports success and has changed nothing."""
-    return ActionFailed(
-        f"{order.job_name}: {order.action} was reported as successful, and the job service has not "
-        f"taken over {', '.join(differences)}",
-        now=f"Job {row.job_id} is {row.status_word}, with the former values",
-        remedy="Undo the change of these inputs; or stop the job with desired_state, destroy it, "
-        "and create it again with restore_from",
-    )
-
-
-def failed(
-    order: Order, outcome: ActionOutcome, went_back: str, base: JobRecord | None
-) -> ActionFailed:
-    """Return the error for an action that failed, with what runs now.
-
-    `went_back` is what runs since the previous version was started again; empty where it was not.
-    """
-    happened = f"{order.job_name}: {order.action} failed: {outcome.failure}"
-    row = outcome.row
-    if row is None:
-        return ActionFailed(happened, now="The job service does not list the job")
-    if row.active:
-        now = f"Job {row.job_id} is {row.status_word}"
-        return ActionFailed(happened, now=now, remedy="Fix what failed, and run again")
-    if went_back:
-        return ActionFailed(happened, now=went_back, remedy="Fix it, and run again")
-    state = row.last_savepoint or order.restore_from
-    remedy = "Fix it, and run again"
-    if order.action is Action.RE_LAUNCH:
-        remedy += OR_OTHER_STARTS
-    return ActionFailed(
-        happened, now=f"Nothing of it runs; {last_known(base, state)}", remedy=remedy
-    )

@@ -11,7 +11,7 @@ from flink_jobs_provider.control_planes.service_planes import ActionCapabilities
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.model.errors import StateUnavailable
 from flink_jobs_provider.model.record import JobRecord
-from flink_jobs_provider.model.savepoint import same_path
+from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import DesiredState, JobSpec, UpgradeMode
 from flink_jobs_provider.planning.plan import UPGRADES, is_other_version, to_restore
 from flink_jobs_provider.reconciling.job_errors import no_state, unclear
@@ -21,6 +21,7 @@ from flink_jobs_provider.reconciling.ownership import (
     is_over,
     is_recorded,
     mark_of,
+    ran_since,
     read_mark,
     run_of,
     stays_finished,
@@ -167,6 +168,22 @@ def decide(
     return _start(row, recorded, wanted, verdict, capabilities)
 
 
+def could_be_ours(row: ActionJob, recorded: JobRecord | None, wanted: JobSpec) -> bool:
+    """Whether a run that died may have created a job that bears no mark in place of a recorded one.
+
+    It would have started from the recorded state: a job that did not is another one.
+    """
+    if recorded is None or recorded.job_id is None:
+        return True
+    try:
+        step = _new(recorded, wanted, RowMatch(wanted=False, named=to_restore(recorded, wanted)))
+    except StateUnavailable:
+        return False
+    if step.restore_from is None:
+        return not row.restored_from
+    return same_path(row.restored_from, step.restore_from)
+
+
 def _refuse_unclear(
     row: ActionJob, recorded: JobRecord | None, wanted: JobSpec, capabilities: ActionCapabilities
 ) -> None:
@@ -233,6 +250,8 @@ def _start(
         return _starting(Action.STATELESS_UPDATE, Action.START)
     if origin is None and not _runs_anew(row, recorded):
         raise no_state(recorded, wanted, f"is {row.status_word or 'not running'}")
+    if row.status is JobStatus.STOPPED and not verdict.named and is_without_stop(row, recorded):
+        return NextAction(Action.START, carries, called=Action.START)  # from what it knows itself
     if row.status is JobStatus.STOPPED and origin:
         last = same_path(origin, row.last_savepoint)
         return NextAction(Action.START, carries, None if last else origin, origin, Action.START)
@@ -252,6 +271,13 @@ def renewal(
     origin = verdict.named or newest_savepoint(row, recorded)
     if origin is None and _runs_anew(row, recorded):
         return NextAction(Action.DELETE)
+    if not verdict.named and is_without_stop(row, recorded):
+        raise StateUnavailable(
+            f"{wanted.job_name}: the job is {row.status_word}, and no savepoint of that stop is "
+            "known",
+            now="Nothing was changed",
+            remedy="See in the job's storage whether there is one, and set restore_from to it",
+        )
     durable = verdict.named or (recorded and recorded.last_savepoint)
     if not origin or not same_path(origin, durable or None):
         raise StateUnavailable(
@@ -268,6 +294,22 @@ def _runs_anew(row: ActionJob, recorded: JobRecord | None) -> bool:
     if recorded is None or recorded.status is not JobStatus.FINISHED:
         return False
     return has_finished(row, recorded)
+
+
+def is_without_stop(row: ActionJob, recorded: JobRecord | None) -> bool:
+    """Whether a stopped job surely shows no savepoint of its stop: the one it has is older."""
+    if row.status is not JobStatus.STOPPED or recorded is None or not is_recorded(row, recorded):
+        return False
+    path = row.last_savepoint
+    if ran_since(row, recorded) or (path and not knows(recorded, path)):
+        return False
+    last = path or recorded.last_savepoint
+    reasons = {each.reason for each in recorded.savepoints if same_path(each.path, last)}
+    if recorded.status is JobStatus.STOPPED:
+        return reasons == {SavepointReason.SAVEPOINT}  # it went on after that one
+    if not path or same_path(path, recorded.restored_from):
+        return True
+    return not reasons & {SavepointReason.STOP, SavepointReason.FOUND}
 
 
 def newest_savepoint(row: ActionJob, recorded: JobRecord | None) -> str | None:

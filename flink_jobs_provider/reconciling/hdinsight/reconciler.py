@@ -20,9 +20,10 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionOutcome, ActionRunner
 from flink_jobs_provider.reconciling.hdinsight.change import ActionChange
-from flink_jobs_provider.reconciling.hdinsight.decisions import kept
+from flink_jobs_provider.reconciling.hdinsight.decisions import is_without_stop, kept
+from flink_jobs_provider.reconciling.hdinsight.failures import SEE_STORAGE
 from flink_jobs_provider.reconciling.job_errors import order_refused
-from flink_jobs_provider.reconciling.ownership import mark_of, own_row, read_mark
+from flink_jobs_provider.reconciling.ownership import copies_of, mark_of, own_row, read_mark
 from flink_jobs_provider.reconciling.record_updates import seen
 from flink_jobs_provider.reconciling.service_loop import ServiceReconciler, Turn
 from flink_jobs_provider.reconciling.waiter import Clock
@@ -44,11 +45,11 @@ class ActionReconciler(ServiceReconciler[ActionPlane]):
         super().__init__(plane, say)
         self._runner = ActionRunner(plane, clock or Clock(), say)
 
-    def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> Turn[JobRecord]:
+    def _change(self, recorded: JobRecord | None, wanted: JobSpec, jar: Jar) -> ActionChange:
         at_once, runner = self._plane.capabilities.lists_at_once, self._runner
         return ActionChange(
             self._plane, runner, self._say, recorded, wanted, jar, recorded, at_once
-        ).turn
+        )
 
     def _removal(self, recorded: JobRecord) -> Turn[Removed]:
         return _Removal(self._plane, self._runner, self._say, recorded).turn
@@ -57,7 +58,9 @@ class ActionReconciler(ServiceReconciler[ActionPlane]):
         """Return a record as the cluster shows it now; nothing is touched."""
         rows = await self._plane.jobs(max_age=_SHARED_AGE)
         row = own_row(rows, recorded, recorded.spec)
-        return seen(recorded, row, other_version=row is not None and _is_other(row, recorded.spec))
+        copies = copies_of(row, rows) if row else []
+        other = row is not None and _is_other(row, recorded.spec)
+        return seen(recorded, row, other_version=other, copies=copies)
 
 
 def _is_other(row: ActionJob, spec: JobSpec) -> bool:
@@ -72,6 +75,9 @@ def _is_other(row: ActionJob, spec: JobSpec) -> bool:
         configuration=spec.flink_configuration,
     )
     return bool(kept(asked, row.version, None))
+
+
+_GIVES_UP = f"{SEE_STORAGE}. Run again: it is deleted then"
 
 
 @dataclass
@@ -89,6 +95,8 @@ class _Removal:
     _path: str | None = None
     _cancelled: bool = False
     _reported: bool = False
+    _seen: bool = False
+    _stopped: bool = False
 
     async def turn(self) -> Removed | None:
         """Do the next thing towards the deletion of the row; return what is left when it is gone.
@@ -99,14 +107,20 @@ class _Removal:
         rows, spec = await self._plane.jobs(), self._recorded.spec
         with_savepoint = spec.on_delete is OnDelete.SAVEPOINT
         row = own_row(rows, self._recorded, spec)
+        if row is None and not (self._seen or self._plane.capabilities.lists_at_once):
+            self._seen = True
+            await self._runner.let_lists_catch_up()  # one list is no proof that it is gone
+            return None
         if row is None:
             return Removed(self._path, self._reported)
+        self._seen = True
         known = row.status is not None or row.never_came_up or self._cancelled
         if row.in_progress or not known:
             await self._runner.until_idle(row, spec)
             return None
-        if row.status is JobStatus.STOPPED and with_savepoint:
-            self._path = row.last_savepoint or self._path
+        if with_savepoint and row.status is JobStatus.STOPPED:
+            its_own = self._stopped or not is_without_stop(row, self._recorded)
+            self._path = (row.last_savepoint if its_own else None) or self._path
         action = Action.DELETE
         if row.active:
             action = Action.STOP if with_savepoint else Action.CANCEL
@@ -122,6 +136,7 @@ class _Removal:
             raise order_refused(spec.job_name, action, refusal, now) from None
         if outcome is not None:
             self._check(action, outcome)
+            self._stopped = self._stopped or action is Action.STOP
         return None
 
     def _check(self, action: Action, outcome: ActionOutcome) -> None:
@@ -135,5 +150,5 @@ class _Removal:
             raise ActionFailed(
                 f"{self._recorded.spec.job_name}: {action} failed: {outcome.failure}",
                 now=f"The job is {status}; it was not deleted",
-                remedy="Fix what failed, and run again",
+                remedy=_GIVES_UP if outcome.unsaved else "Fix what failed, and run again",
             )

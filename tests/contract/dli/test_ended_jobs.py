@@ -224,3 +224,19 @@ def test_a_finished_job_is_not_run_again_from_an_earlier_savepoint() -> None:
     stack.up(spec(savepoint_trigger="1", savepoint_directory=BESIDE, parallelism=5))
     assert len(stack.dli.launches) == 2
     assert same_path(restored(stack)[-1], path)
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_stop_of_what_had_ended_is_not_reported_as_a_stop(gone: bool) -> None:
+    """Shows that the output does not pass an older savepoint off as that of the stop."""
+    stack = running()
+    asked = {"savepoint_directory": BESIDE, "savepoint_trigger": "1"}
+    path = stack.up(spec(**asked)).last_savepoint
+    stack.dli.jobs.clear() if gone else stack.dli.fail(stack.dli.job())
+    record = stack.up(spec(**asked, desired_state="stopped"))
+    how = "is no longer listed" if gone else "is job_running_exception"
+    assert record.job_output == (
+        f"Nothing was left to stop: job {record.job_id} {how}; the last savepoint of it that is "
+        f"known is {path}"
+    )
+    assert f"orders: {record.job_output}" in stack.said

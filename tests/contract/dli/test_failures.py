@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import httpx
 import pytest
 
@@ -12,8 +15,10 @@ from flink_jobs_provider.model.errors import (
     StateUnavailable,
 )
 from flink_jobs_provider.model.savepoint import in_store, same_path
+from flink_jobs_provider.reconciling.dli.step_runner import StepRunner
+from tests.contract.dli.fake_dli import FakeJob
 from tests.contract.dli.scripted import error
-from tests.contract.dli.stack import JAR, NAMED, Stack, restored, running, spec
+from tests.contract.dli.stack import BESIDE, JAR, NAMED, Stack, restored, running, spec
 from tests.unit.model.made_up_jobs import DIGEST_1, DIGEST_2
 
 
@@ -195,3 +200,133 @@ def test_a_dependency_of_the_former_version_that_is_gone(storage: dict[str, str]
     with pytest.raises(PermanentError, match=f"if the new one fails: {needed} does not exist"):
         stack.up(spec("Newer"))
     assert len(stack.dli.steps) == steps
+
+
+# Reads that fail, or jobs that go, in the middle
+
+
+def failing(stack: Stack, is_it: Callable[[httpx.Request], bool], status: int = 503) -> None:
+    """Have some requests fail from now on."""
+    stack.dli.unlike = lambda request: error("APIGW.1", status) if is_it(request) else None
+
+
+def is_graph(request: httpx.Request) -> bool:
+    """Whether a request reads Flink's id of a job."""
+    return request.url.path.endswith("/execute-graph")
+
+
+def test_a_start_that_was_seen_does_not_fail_because_its_id_cannot_be_read() -> None:
+    """Shows that it is not reported as down, and that what is recorded is found again."""
+    stack = running()
+    failing(stack, lambda request: is_graph(request) and "run, resumed" in stack.dli.steps)
+    record = stack.up(spec("New"))
+    assert record.job_id == record.run_id
+    assert record.status == "RUNNING"
+    stack.dli.unlike = lambda _request: None
+    stack.refresh()
+    assert stack.recorded.job_id == stack.dli.job().jid
+    assert not stack.plan(spec("New")).needed
+
+
+def test_a_way_back_that_was_seen_does_not_fail_because_its_id_cannot_be_read() -> None:
+    stack = running(broken={"New": "job_submit_fail"})
+    failing(stack, lambda r: is_graph(r) and stack.dli.steps.count("run, resumed") == 2)
+    with pytest.raises(ActionFailed, match="did not start: The program failed") as caught:
+        stack.up(spec("New"))
+    assert f"The previous version runs again as job {stack.recorded.run_id}" in caught.value.now
+
+
+def test_an_ended_job_whose_graph_is_refused_is_read_all_the_same() -> None:
+    """Shows it for the code of trouble: what the service answers there is documented nowhere."""
+    stack = running()
+    stack.up(spec(desired_state="stopped"))
+    trouble = error("DLI.0999")
+    stack.dli.unlike = lambda request: (
+        trouble if is_graph(request) and stack.dli.job().status != "job_running" else None
+    )
+    stack.refresh()
+    stack.up(spec())
+    assert same_path(restored(stack)[-1], stack.dli.savepoints[-1])
+
+
+@pytest.mark.parametrize("status", [401, 503])
+def test_what_failed_is_reported_where_the_way_back_cannot_be_read(status: int) -> None:
+    stack = running(broken={"New": "job_submit_fail"})
+    seen: list[bool] = []
+
+    def is_it(request: httpx.Request) -> bool:
+        failed = request.method == "GET" and stack.dli.job().status == "job_submit_fail"
+        seen.extend([True] * failed)
+        return failed and len(seen) > 1
+
+    failing(stack, is_it, status)
+    with pytest.raises(ActionFailed, match="did not start: The program failed") as caught:
+        stack.up(spec("New"))
+    taken = in_store(stack.dli.savepoints[-1].rstrip("/"))
+    assert "The previous version did not start again either" in caught.value.now
+    assert f"the last savepoint of it that is known is {taken}" in caught.value.now
+
+
+def test_a_way_back_whose_end_was_not_seen_is_not_reported_as_failed() -> None:
+    stack = running(broken={"New": "job_submit_fail"})
+
+    def is_it(request: httpx.Request) -> bool:
+        return request.method == "GET" and stack.dli.steps.count("run, resumed") == 2
+
+    failing(stack, is_it, 401)
+    with pytest.raises(ActionFailed, match="did not start: The program failed") as caught:
+        stack.up(spec("New"))
+    assert caught.value.now.startswith(
+        "The start was sent, and may go on, in the job service: https://dli."
+    )
+    assert "The previous version did not start" not in caught.value.now
+
+
+@pytest.mark.parametrize("at", ["/jobs/stop", "/jobs/run", "PUT"])
+def test_a_job_that_is_deleted_meanwhile_is_named(at: str) -> None:
+    stack = running()
+
+    def unlike(request: httpx.Request) -> None:
+        if request.url.path.endswith(at) or request.method == at:
+            stack.dli.jobs.clear()
+
+    stack.dli.unlike = unlike
+    with pytest.raises(ActionFailed) as caught:
+        stack.up(spec("New"))
+    assert caught.value.happened.startswith("orders: the ")
+    assert "was refused: " in caught.value.happened
+    assert "DLI.16001 The job does not exist" in caught.value.happened
+    assert caught.value.remedy.startswith("Run again: it goes on from the job's last savepoint")
+    if at == "/jobs/stop":
+        assert caught.value.now.startswith("The job service no longer has the job")
+    else:
+        assert "the last savepoint of it that is known is obs://" in caught.value.now
+
+
+def test_a_savepoint_of_just_before_is_not_that_of_the_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Shows it where the job shows that one late, and the stop has left none."""
+    stack = running()
+    stack.up(spec(savepoint_directory=BESIDE))
+    detail, stop = stack.dli._detail, stack.dli._stop
+
+    def without(job: FakeJob) -> dict[str, Any]:
+        shown = detail(job)
+        return shown if job.status.startswith("job_cancel") else shown | {"savepoint_path": None}
+
+    def unsaved(job: FakeJob, saves: bool) -> None:
+        shown = job.savepoint
+        stop(job, saves)
+        job.savepoint = shown
+
+    async def listed(_self: StepRunner, directory: str) -> dict[str, float]:
+        paths = {in_store(path.rstrip("/")): at for path, at in stack.dli.written.items()}
+        return {path: at for path, at in paths.items() if path.startswith(directory)}
+
+    stack.dli._detail, stack.dli._stop = without, unsaved  # type: ignore[method-assign]
+    monkeypatch.setattr(StepRunner, "listed", listed)
+    with pytest.raises(ActionFailed, match="the stop with savepoint failed") as caught:
+        stack.up(spec("New", savepoint_directory=BESIDE))
+    assert f"A savepoint of just before is in {BESIDE}/orders/" in caught.value.now
+    assert [launch.main_class for launch in stack.dli.launches] == ["Old"]

@@ -13,7 +13,7 @@ from flink_jobs_provider.model.errors import (
     StateUnavailable,
 )
 from flink_jobs_provider.model.savepoint import same_path
-from tests.contract.dli.stack import TARGET, Stack, restored, running, spec
+from tests.contract.dli.stack import BESIDE, TARGET, Stack, restored, running, spec
 
 
 def test_another_owners_job_is_refused() -> None:
@@ -111,3 +111,43 @@ def test_a_gateway_moves_no_job_to_another_queue() -> None:
         stack.up(spec(target={**TARGET, "queue": "others"}))
     assert stack.dli.steps == ["create", "run"]
     assert stack.dli.job().status == "job_running"
+
+
+@pytest.mark.parametrize("refreshed", [True, False])
+@pytest.mark.parametrize("known", [True, False])
+def test_a_job_that_was_created_anew_without_our_state_is_not_ours(
+    known: bool, refreshed: bool
+) -> None:
+    """Shows that it is not adopted, and that no savepoint is reported which it did not start from.
+
+    The service keeps no marks, so that the job looks as one that a dead run of ours has created.
+    """
+    stack = running(keeps_unknown_keys=False)
+    asked = {"savepoint_directory": BESIDE, "savepoint_trigger": "1"} if known else {}
+    stack.up(spec(**asked))
+    former = stack.dli.jobs.pop(stack.dli.job().number)
+    started = int(stack.time.now() * 1000)
+    stack.dli.put(config=former.config, status="job_running", jid="e" * 32, started=started)
+    if refreshed:
+        stack.refresh()
+    before = stack.recorded
+    with pytest.raises(OwnedElsewhere, match="not started by this stack"):
+        stack.bring_about(spec(**asked))
+    assert stack.record is before
+
+
+@pytest.mark.parametrize("ran", [True, False])
+def test_a_job_that_was_created_anew_from_our_state_is_adopted(ran: bool) -> None:
+    """Shows what a run of ours has left that died when it had created a lost job anew."""
+    stack = running(keeps_unknown_keys=False)
+    asked = {"savepoint_directory": BESIDE, "savepoint_trigger": "1"}
+    path = stack.up(spec(**asked)).last_savepoint
+    former = stack.dli.jobs.pop(stack.dli.job().number)
+    job = stack.dli.put(config=former.config)
+    if ran:
+        job.savepoint, job.imported = former.savepoint, True
+        stack.dli._launch(job, True)
+    record = stack.bring_about(spec(**asked))
+    assert same_path(restored(stack)[-1], path)
+    assert same_path(record.restored_from, path)
+    assert len(stack.dli.launches) == 2

@@ -157,3 +157,35 @@ def test_a_service_that_takes_nothing_for_long_says_how_the_job_stands() -> None
     stack.dli.unlike = lambda _request: None
     stack.up(spec("New"))
     assert same_path(restored(stack)[-1], taken)
+
+
+@pytest.mark.parametrize("at", ["job_canceling", "job_submitting"])
+def test_credentials_that_end_while_a_step_goes_on_say_what_may_still_come(at: str) -> None:
+    stack = running()
+    stack.dli.unlike = lambda request: (
+        error("APIGW.0301", 401, message="token expired")
+        if request.method == "GET" and stack.dli.job().status == at
+        else None
+    )
+    with pytest.raises(JobError, match="refused the credentials") as caught:
+        stack.up(spec("New"))
+    step = "stop" if at == "job_canceling" else "start"
+    going_on = f"The {step} was sent, and may go on, in the job service."
+    assert caught.value.now.endswith(going_on)
+    down = "The previous version was stopped, and no other one is known to run; "
+    assert caught.value.now.startswith(down if step == "start" else going_on)
+
+
+@pytest.mark.parametrize("at", ["/jobs/run", "PUT", "/jobs/stop"])
+def test_a_service_that_stays_busy_says_how_the_job_stands(at: str) -> None:
+    stack = running()
+    stack.dli.unlike = lambda request: (
+        error("APIGW.0308", 429) if request.url.path.endswith(at) or request.method == at else None
+    )
+    with pytest.raises(JobError, match="gave up after 14 steps") as caught:
+        stack.up(spec("New"))
+    if at == "/jobs/stop":
+        assert caught.value.now == "The last step has ended, and nothing more was begun."
+        return
+    taken = in_store(stack.dli.savepoints[-1].rstrip("/"))
+    assert f"no other one is known to run; {KNOWN} {taken}." in caught.value.now

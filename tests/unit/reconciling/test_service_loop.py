@@ -20,7 +20,9 @@ class Turns:
         self._reached = reached
         self.taken = 0
 
-    async def __call__(self) -> JobRecord | None:
+    standing = ""
+
+    async def turn(self) -> JobRecord | None:
         """Take one."""
         self.taken += 1
         record = JobRecord(spec=spec(), status=JobStatus.RUNNING)

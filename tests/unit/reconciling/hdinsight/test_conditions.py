@@ -9,7 +9,7 @@ import pytest
 from flink_jobs_provider.control_planes.service_planes import ActionJob, Order
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
 from flink_jobs_provider.reconciling.conditions import Failed, Judgement, Met, NotYet
-from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionEnded, StaysUp, described
+from flink_jobs_provider.reconciling.hdinsight.action_watch import ActionEnded, StaysUp, described
 from flink_jobs_provider.reconciling.service_loop import Idle
 from tests.unit.reconciling.recorded import history
 
