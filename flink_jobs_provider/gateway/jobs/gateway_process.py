@@ -16,6 +16,7 @@ import hashlib
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import time
 import uuid
@@ -235,6 +236,17 @@ class LeaseLost(PermanentError):
     """The claim on the action has expired: nothing more may be begun."""
 
 
+def uptime() -> float:
+    """Return seconds that only ever grow, also while the machine is suspended.
+
+    Linux does not count those in `time.monotonic`: a gateway that wakes up would believe in claims
+    that others have taken over.
+    """
+    if sys.platform == "linux":
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.monotonic()
+
+
 class Lease:
     """A claim on one action; once it has expired, it stays so.
 
@@ -243,7 +255,7 @@ class Lease:
         clock: Seconds that only ever grow.
     """
 
-    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, seconds: float, clock: Callable[[], float] = uptime) -> None:
         self._clock = clock
         self._seconds = seconds
         self._until = clock() + seconds - min(_MARGIN, seconds / 4)
@@ -259,7 +271,7 @@ class Lease:
         """Note that the database has renewed it.
 
         Args:
-            asked_at: The time just before it was asked to.
+            asked_at: The time just before it was asked to, by the same clock.
         """
         if self.held:
             self._until = asked_at + self._seconds - min(_MARGIN, self._seconds / 4)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,7 +13,12 @@ from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.job_service import ActionRow
 from flink_jobs_provider.gateway.jobs.background import end, reporting, where
 from flink_jobs_provider.gateway.jobs.executor import Executor, Outcome
-from flink_jobs_provider.gateway.jobs.gateway_process import GatewayProcess, Lease, current_lease
+from flink_jobs_provider.gateway.jobs.gateway_process import (
+    GatewayProcess,
+    Lease,
+    current_lease,
+    uptime,
+)
 from flink_jobs_provider.gateway.jobs.savepoint_retirement import SavepointRetirement
 from flink_jobs_provider.gateway.jobs.transitions import NOT_YET
 from flink_jobs_provider.gateway.refusals import ErrorOutput
@@ -91,7 +95,7 @@ class Workers:
         mine = {id_: lease for id_, lease in self._leases.items() if lease.held}
         if not mine:
             return
-        asked_at = time.monotonic()
+        asked_at = uptime()
         kept = await self._process.call(
             self._store.renew, self._process.name, self._process.intervals.lease, list(mine)
         )

@@ -12,6 +12,7 @@ given no token, no arguments and no Flink options.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import logging.handlers
 import re
@@ -321,6 +322,15 @@ class AuditEntry:
     status: int | None = None
 
 
+class _AuditFile(logging.handlers.WatchedFileHandler):
+    """A file whose errors are raised, instead of printed with all that was to be written."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - so it is named
+        """Raise what went wrong."""
+        del record
+        raise
+
+
 class AuditLog:
     """Writes the audit log.
 
@@ -338,7 +348,7 @@ class AuditLog:
         if path is None:
             return
         Path(path).touch(mode=0o600)
-        self._handler = logging.handlers.WatchedFileHandler(path, encoding="utf-8")
+        self._handler = _AuditFile(path, encoding="utf-8")
         channel = logging.Logger(_CHANNEL)
         channel.addHandler(self._handler)
         self._logger = structlog.wrap_logger(
@@ -352,11 +362,21 @@ class AuditLog:
         )
 
     def write(self, entry: AuditEntry) -> None:
-        """Write one line."""
+        """Write one line; with the rest of the log, where the file cannot be written now.
+
+        Whoever is answered next is told what became of their request: it was accepted or refused,
+        whether or not it could be audited.
+        """
         given = {name: value for name, value in asdict(entry).items() if value is not None}
-        self._logger.info("audit", **given)
+        try:
+            self._logger.info("audit", **given)
+        except (OSError, ValueError) as error:
+            structlog.get_logger(_CHANNEL).error(
+                "audit: the audit file cannot be written", reason=str(error), **given
+            )
 
     def close(self) -> None:
         """Close the file."""
         if self._handler:
-            self._handler.close()
+            with contextlib.suppress(OSError):  # what it could not write is in the log
+                self._handler.close()

@@ -18,6 +18,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import (
     ColumnElement,
     Select,
+    and_,
     case,
     delete,
     exists,
@@ -183,8 +184,12 @@ class Retention:
             .where(JobEntry.deleted_at.is_(None), SavepointEntry.disposed_at.is_(None))
             .group_by(SavepointEntry.job_number)
         )
+        # One that goes, and may be gone in part, is refused for as long as it is on record.
+        going = and_(SavepointEntry.disposing_at.is_not(None), SavepointEntry.disposed_at.is_(None))
         old = select(SavepointEntry.number).where(
-            SavepointEntry.recorded_at < database_now() - age, SavepointEntry.number.not_in(newest)
+            SavepointEntry.recorded_at < database_now() - age,
+            SavepointEntry.number.not_in(newest),
+            ~going,
         )
         return self._clear(SavepointEntry, old)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -13,7 +14,12 @@ import pytest
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.jobs import guard
-from flink_jobs_provider.gateway.jobs.gateway_process import Lease, LeaseLost, current_lease
+from flink_jobs_provider.gateway.jobs.gateway_process import (
+    Lease,
+    LeaseLost,
+    current_lease,
+    uptime,
+)
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.gateway.store import RecordsUnavailable, StoredJob
 from flink_jobs_provider.model.action import ActionResult
@@ -37,6 +43,18 @@ def test_a_lease_ends_before_the_database_says_so_and_stays_ended() -> None:
     now[0] = 148.1
     assert not lease.held
     lease.renewed(asked_at=148.1)
+    assert not lease.held
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="its clocks differ while it is suspended")
+def test_a_lease_ends_while_the_machine_is_suspended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows the time that Linux counts since its boot, with that in which it slept."""
+    slept = [0.0]
+    counted = time.clock_gettime
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: counted(clock) + slept[0])
+    lease = Lease(3600)
+    assert lease.held
+    slept[0] = 3600.0
     assert not lease.held
 
 
@@ -363,7 +381,7 @@ def test_a_claim_counts_from_when_the_jar_is_open(tmp_path: Path) -> None:
 
             async def slow(uri: str, patience: float) -> Jar:
                 jar = await open_jar(uri, patience)
-                made.append(time.monotonic())
+                made.append(uptime())
                 return jar
 
             process.opener.open = slow  # type: ignore[method-assign]

@@ -77,3 +77,27 @@ def test_without_a_file_it_goes_with_the_log_at_any_level(level: str) -> None:
 def test_a_file_that_cannot_be_written_is_told_at_once(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="none"):
         AuditLog(tmp_path / "none" / "audit.log")
+
+
+@pytest.mark.parametrize("how", ["cannot be opened", "full"])
+@pytest.mark.usefixtures("logging_as_it_was")
+def test_a_file_that_cannot_be_written_any_more_fails_no_request(tmp_path: Path, how: str) -> None:
+    """Shows that the line is in the log then, and that the file is written once it can be again."""
+    stream = StringIO()
+    configure_logging("info", "json", stream)
+    path = tmp_path / "audit.log"
+    log = AuditLog(path)
+    path.rename(tmp_path / "audit.log.1")
+    if how == "full":
+        path.symlink_to("/dev/full")
+    else:
+        path.mkdir()
+    write(log, job="one")
+    line = json.loads(stream.getvalue())
+    assert (line["level"], line["job"], line["result"]) == ("error", "one", "SUCCESS")
+    assert line["event"] == "audit: the audit file cannot be written"
+    if how == "cannot be opened":
+        path.rmdir()
+        write(log, job="two")
+        assert [json.loads(each)["job"] for each in path.read_text().splitlines()] == ["two"]
+    log.close()

@@ -235,3 +235,15 @@ def test_versions_keep_what_they_were_started_from(store: Store) -> None:
     updated = state(savepoints=[found, aside, own])
     assert finish(store, named, job_state=updated, gateway="other")
     assert store.origins_of_versions(job.number, 1) == {f"{PATH}-named", f"{PATH}-own"}
+
+
+def test_one_that_goes_is_refused_for_as_long_as_its_job_is_on_record(store: Store) -> None:
+    """Shows that no sweep of old records forgets one that may be gone in part."""
+    job, other = _saved(store, PATH), running_job(store, "other")
+    one = accept(store, job, Action.SAVEPOINT)
+    assert store.begin_disposals(_held(one), [PATH]) == {PATH}
+    newer = state(savepoints=[Savepoint(path="s3://b/orders/savepoint-2")])
+    assert finish(store, one, job_state=newer)
+    store.sweep(actions=-1, savepoints=-1)
+    with pytest.raises(SavepointDisposed):
+        _start(store, other, PATH)
