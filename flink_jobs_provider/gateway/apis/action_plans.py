@@ -15,6 +15,7 @@ from flink_jobs_provider.gateway.jobs.earlier_versions import no_version, with_i
 from flink_jobs_provider.gateway.jobs.transitions import (
     TAKES_NEW_BYTES,
     TAKES_NEXT_RESTORE,
+    changed_since,
     check,
     wanted_spec,
 )
@@ -106,6 +107,8 @@ class ActionPlans:
             present = first_inputs(self._clusters[wanted.cluster], wanted.job_name)
             spec = wanted_spec(wanted, _PLAN, present, None)
             return await self._board.with_verdict(wanted.cluster, plan(None, spec), None, spec)
+        if wanted.seen and row.last.id != wanted.seen:
+            raise changed_since(row.job_name, row.last)
         check(wanted, row.status, row.run_id)
         present = self._clusters[row.cluster].gated(row.record.spec.plain())
         if wanted.action in STARTS:

@@ -270,6 +270,11 @@ class Answering:
         return conventions.refused(refusal, headers, scope)
 
 
+_READS = frozenset(("GET", "HEAD", "OPTIONS"))
+#: Headers that have a server do nothing where a resource is another one (RFC 9110, section 13.1).
+_CONDITIONS = ("If-Match", "If-None-Match", "If-Unmodified-Since")
+
+
 class Authenticated:
     """Rejects requests that are unauthenticated, or that come too often.
 
@@ -304,7 +309,18 @@ class Authenticated:
             conventions = self._conventions_of(scope["path"])
             scope["principal"], receive = await conventions.principal(scope, receive)
             self._limit(scope["principal"].name)
+            _check_conditions(scope)
         await self._app(scope, receive, send)
+
+
+def _check_conditions(scope: Scope) -> None:
+    """Check that no change is asked for on a condition that nobody would look at."""
+    if scope["method"] in _READS:
+        return
+    headers = Headers(scope=scope)
+    for name in (each for each in _CONDITIONS if each in headers):
+        text = f"{name} is not possible here, since no job has an entity tag: leave it out. "
+        raise Refusal("InvalidParameter", f"{text}Nothing was begun.", target=name)
 
 
 def _refusal(error: Exception, scope: Scope, fault: Refusal) -> tuple[Refusal, dict[str, str]]:

@@ -121,6 +121,19 @@ def api_version(values: Query) -> ApiVersion:
     return ApiVersion(named.pop())
 
 
+def check_options(values: Query, *known: str) -> None:
+    """Check that a request takes the options of OData that are given: none may seem to count.
+
+    Args:
+        values: The query.
+        known: The options that the request takes.
+    """
+    taken = {name.lower() for name in known}
+    for name in values:
+        if name.startswith("$") and name not in taken:
+            raise _invalid(name[:100], "is not an option of this request: leave it out")
+
+
 def fails_with_action(values: Query) -> bool:
     """Return whether `failOperation` is true."""
     match = _matched(values, FAIL_OPERATION, _FLAG, "true or false")

@@ -14,6 +14,7 @@ from flink_jobs_provider.gateway.apis.hdinsight.conventions import (
     FAULT,
     ArmResponse,
     api_version,
+    check_options,
     fails_with_action,
 )
 from flink_jobs_provider.gateway.apis.hdinsight.presenter import (
@@ -86,6 +87,7 @@ class ArmFace:
         cluster = self._cluster(request, principal)
         values = query(request)
         version = api_version(values)
+        check_options(values)
         fails = fails_with_action(values)
         call = AuditedCall(principal, "runJob", cluster.key)
         async with audited(self._audit, request, call, _answer_to, 202):
@@ -109,6 +111,7 @@ class ArmFace:
         cluster = self._cluster(request, principal)
         values = query(request)
         version = api_version(values)
+        check_options(values, "$filter", "$top", "$skipToken")
         top = conventions.at_most(values)
         size = conventions.PAGE if top is None else min(top, conventions.PAGE)
         rows = await self._service.jobs(
@@ -138,7 +141,9 @@ class ArmFace:
         job's directory, and replaces the job's last action.
         """
         cluster = self._cluster(request, caller(request))
-        api_version(query(request))
+        values = query(request)
+        api_version(values)
+        check_options(values)
         job_name = request.path_params["job_name"].lower()
         usable = is_text(job_name)
         found = (
@@ -160,6 +165,7 @@ class ArmFace:
         """Return how far an action is."""
         values = query(request)
         version = api_version(values)
+        check_options(values)
         fails = fails_with_action(values)
         name = request.path_params["operation"]
         number = action_id(name)

@@ -113,6 +113,8 @@ class Translator:
             as_given={**as_given, "savePointName": savepoint or None},
             caller=caller,
             run_id=properties.get("runId"),
+            # What is given counts by what the job was: a directory that stays, a value repeated.
+            seen=row.last.id if row else "",
             fails_without_jar="/".join(
                 str(properties.get(name) or "").rstrip("/")
                 for name in ("jobJarDirectory", "jarName")

@@ -18,9 +18,10 @@ from flink_jobs_provider.gateway.apis.hdinsight.translation import (
     in_arm,
     in_arm_words,
 )
+from flink_jobs_provider.gateway.apis.monitoring.list_query import check_no_query
 from flink_jobs_provider.gateway.apis.monitoring.presenter import action_document, mask_for
 from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
-from flink_jobs_provider.gateway.http.requests import caller, json_body
+from flink_jobs_provider.gateway.http.requests import caller, json_body, query
 from flink_jobs_provider.gateway.job_service import ActionRequest, JobRow, JobService
 from flink_jobs_provider.gateway.jobs.transitions import (
     adopting,
@@ -158,6 +159,7 @@ class AuditedActions:
         async with audited(self._audit, request, call, _answer_to, 202):
             if not any(principal.may(Role.OPERATE, key) for key in self._clusters):
                 _authorize(principal, "")
+            check_no_query(query(request))
             given = _checked_adoption(await json_body(request, self._body_bytes))
             cluster = self._clusters.get(given[_CLUSTER].lower())
             if cluster is None or not principal.may(Role.READ, cluster.key):

@@ -114,6 +114,16 @@ def latest_query(given: Mapping[str, Sequence[str]]) -> int:
     return limit
 
 
+def check_no_query(given: Mapping[str, Sequence[str]]) -> None:
+    """Check the query of a request that has no parameters: none may seem to count.
+
+    Raises:
+        RefusedProperties: It has some.
+    """
+    if problems := unfitting(given, ()):
+        raise RefusedProperties(problems)
+
+
 def unfitting(
     given: Mapping[str, Sequence[str]], known: Collection[str], several: Collection[str] = ()
 ) -> list[Problem]:

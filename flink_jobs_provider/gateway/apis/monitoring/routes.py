@@ -16,7 +16,7 @@ from flink_jobs_provider.gateway.apis.monitoring.audited_actions import AuditedA
 from flink_jobs_provider.gateway.apis.monitoring.inspection_routes import JOB_AGE, InspectionRoutes
 from flink_jobs_provider.gateway.apis.monitoring.job_events import job_events
 from flink_jobs_provider.gateway.apis.monitoring.job_query import trend_query
-from flink_jobs_provider.gateway.apis.monitoring.list_query import ACTIVE
+from flink_jobs_provider.gateway.apis.monitoring.list_query import ACTIVE, check_no_query
 from flink_jobs_provider.gateway.apis.monitoring.list_route import LIST_AGE, ListRoute
 from flink_jobs_provider.gateway.apis.monitoring.presenter import (
     cluster_document,
@@ -129,6 +129,7 @@ class MonitoringFace:
 
     async def _list_clusters(self, request: Request) -> Response:
         """List the clusters that the caller may read, with their slots, TaskManagers and memory."""
+        check_no_query(query(request))
         keys = self._readable(caller(request))
         seen = await asyncio.gather(
             *(self._monitors.observe(key, lambda each: each.cluster(LIST_AGE)) for key in keys)
@@ -206,6 +207,8 @@ class MonitoringFace:
 
         A caller who may not read it gets the same answer whether there is such a job or not.
         """
+        if not request.scope["operation"].query:
+            check_no_query(query(request))
         number = request.path_params["number"]
         usable = number.isascii() and number.isdigit() and len(number) <= 19
         if usable and 0 < int(number) <= _LARGEST_NUMBER:

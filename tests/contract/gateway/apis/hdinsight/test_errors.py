@@ -435,3 +435,17 @@ def test_a_refusal_names_a_jar_as_its_caller_does() -> None:
     error = error_of(gateway.run_job(NEW), 400)
     assert error["message"] == "cannot open abfs://jobs@account/jars/job.jar: no such file"
     assert error["target"] == "properties.jarName"
+
+
+@pytest.mark.parametrize("name", ["If-Match", "if-none-match", "If-Unmodified-Since"])
+def test_no_change_is_made_on_a_condition_that_is_not_kept(name: str) -> None:
+    """Shows that a client which relies on entity tags is told that there are none."""
+    gateway = Gateway()
+    gateway.run_job(NEW)
+    before = len(gateway.service.requests)
+    answer = gateway.run_job({**NEW, "action": "UPDATE"}, headers={name: '"an-old-tag"'})
+    error = error_of(answer, 400)
+    assert error["target"].lower() == name.lower()
+    assert error["message"].endswith("leave it out. Nothing was begun.")
+    assert len(gateway.service.requests) == before
+    assert gateway.jobs(headers={name: '"an-old-tag"'}).status_code == 200

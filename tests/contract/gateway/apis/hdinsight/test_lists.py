@@ -337,3 +337,21 @@ def test_top_counts_over_all_pages(
 def test_a_wrong_top_is_refused(top: str) -> None:
     answer = Gateway().jobs(query=f"&$top={top}")
     assert error_of(answer, 400)["target"] == "$top"
+
+
+@pytest.mark.parametrize(
+    ("path", "option"),
+    [
+        ("jobs", "$orderby=jobName"),
+        ("jobs", "$skip=1"),
+        ("jobs", "$select=jobName"),
+        ("jobs/job1/savepoints", "$top=1"),
+    ],
+)
+def test_an_option_that_does_not_count_is_refused(path: str, option: str) -> None:
+    gateway = Gateway()
+    gateway.run_job(NEW)
+    answer = gateway.call("GET", f"{CLUSTER_ID}/{path}?api-version={NEWEST}&{option}")
+    error = error_of(answer, 400)
+    assert error["target"] == option.partition("=")[0]
+    assert error["message"].endswith("is not an option of this request: leave it out.")

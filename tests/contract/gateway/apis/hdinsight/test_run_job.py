@@ -198,3 +198,14 @@ def test_the_addresses_are_of_the_host_that_was_asked() -> None:
         headers={"Host": "a@b/c?d"},
     )
     assert hostile.headers["Location"].startswith("https://host:8443/providers/")
+
+
+def test_what_counts_by_what_the_job_was_is_refused_where_it_has_changed() -> None:
+    """Shows that the directory of another version is not put before the name of a jar."""
+    gateway = Gateway()
+    gateway.run_job(NEW)
+    last = gateway.service.rows[1].last.id
+    gateway.act("UPDATE", jarName="other.jar")
+    assert gateway.service.requests[-1].seen == last
+    gateway.act("STOP")
+    assert gateway.service.requests[-1].seen == ""

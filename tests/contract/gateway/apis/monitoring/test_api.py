@@ -290,6 +290,27 @@ def test_control_characters_in_a_filter_are_refused(name: str, value: str) -> No
     assert error["message"].startswith(f"{name} must have no control characters")
 
 
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "clusters"),
+        ("GET", "jobs/1/exceptions"),
+        ("GET", "jobs/1/checkpoints"),
+        ("GET", "jobs/1/events"),
+        ("POST", "jobs/1/release"),
+        ("POST", "jobs/1/rollback"),
+        ("POST", "jobs"),
+    ],
+)
+def test_a_parameter_that_does_not_count_is_refused(method: str, path: str) -> None:
+    """Shows also that nothing is begun."""
+    monitored = Monitored()
+    before = len(monitored.gateway.service.requests)
+    answer = monitored.gateway.call(method, f"/api/v1/{path}?dry_run=true", json={})
+    assert error_of(answer, 400)["target"] == "dry_run"
+    assert len(monitored.gateway.service.requests) == before
+
+
 def test_every_problem_of_a_query_at_once() -> None:
     query = "limit=0&sort=up&cursor=x&status=FINE&nothing=1&name=a&name=b&active=yes&health=good"
     error = error_of(Monitored().get(f"jobs?{query}"), 400)

@@ -46,6 +46,16 @@ def test_what_the_way_back_would_do() -> None:
     error_of(_plan(monitored, version="none"), 400)
 
 
+def test_a_plan_of_a_job_that_has_changed_is_refused() -> None:
+    """Shows that `seen` counts as for the way back itself."""
+    monitored = Monitored()
+    service = monitored.gateway.service
+    service.rows[1] = replace(service.rows[1], status="RUNNING")
+    last = service.rows[1].last.id
+    assert _plan(monitored, version=last, seen=last).status_code == 200
+    assert error_of(_plan(monitored, version=last, seen="another"), 409)["code"] == "Conflict"
+
+
 @pytest.mark.parametrize(
     ("body", "target"),
     [
