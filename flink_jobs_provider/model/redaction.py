@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from typing import Any
 
 HIDDEN = "***"
 #: Shorter values are parts of too many words.
@@ -103,6 +104,16 @@ class Redactor:
         if not found:
             return text
         return re.sub("|".join(map(re.escape, found)), lambda _: self._instead, text)
+
+
+def texts_in(value: Any) -> list[str]:
+    """Return the texts and numbers in a value of plain JSON types, as texts."""
+    if isinstance(value, dict):
+        return [text for item in value.values() for text in texts_in(item)]
+    if isinstance(value, list):
+        return [text for item in value for text in texts_in(item)]
+    is_text = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return [str(value)] if is_text else []
 
 
 class KnownSecrets:

@@ -28,6 +28,7 @@ from pulumi.dynamic import (
     UpdateResult,
 )
 from pulumi.runtime.proto import provider_pb2, status_pb2
+from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
 from flink_jobs_provider.provider.dynamic_state import PROVIDER_KEY
 
@@ -69,6 +70,8 @@ _UNRECORDED = (
     "that no such job is left on the cluster."
 )
 _UNKNOWN = 2  # the code of the SDK's own answer
+#: What marks a secret value in the provider protocol.
+_SECRET = {_special_sig_key: _special_secret_sig}
 
 _service: ProviderService | None = None
 _lock = Lock()
@@ -191,13 +194,15 @@ def secret_names(inputs: dict[str, Any]) -> frozenset[str]:
 
 def secret_values(inputs: dict[str, Any]) -> list[str]:
     """Return the values of the secret inputs, as far as they are known."""
+    from flink_jobs_provider.model.redaction import texts_in
+
     paths = inputs.get(SECRETS_KEY)
     values: list[str] = []
     for path in paths if isinstance(paths, list) else []:
         value: Any = inputs
         for part in path if isinstance(path, list) else [path]:
             value = _below(value, part)
-        values += _texts(value)
+        values += texts_in(value)
     return values
 
 
@@ -218,14 +223,6 @@ def _below(value: Any, part: Any) -> Any:
     if isinstance(value, list) and isinstance(part, int | float):
         return value[int(part)] if int(part) < len(value) else None
     return None
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [text for item in value.values() for text in _texts(item)]
-    if isinstance(value, list):
-        return [text for item in value for text in _texts(item)]
-    return [str(value)] if isinstance(value, str | int | float) else []
 
 
 class _ShortTracebacks:
@@ -261,10 +258,20 @@ class _ShortTracebacks:
 
 
 def _add_partial(partial: Partial, reason: str, request: Any, context: Any) -> None:
-    """Add a resource to a failing answer, as the engine expects it of a partial failure."""
-    properties = Struct()
-    properties.update(dict(partial.outputs))
+    """Add a resource to a failing answer, as the engine expects it of a partial failure.
+
+    An engine marks outputs as secret where the new inputs are. What goes back to the version before
+    may be secret in that one alone, so it is marked here: where that is not known, too.
+    """
+    from google.protobuf.json_format import MessageToDict
+
     inputs = request.news if hasattr(request, "news") else request.properties
+    wanted = MessageToDict(inputs)
+    properties = Struct()
+    for name, value in partial.outputs.items():
+        other = name in wanted and wanted[name] != value
+        secret = partial.secret.get(name, other)
+        properties.update({name: {**_SECRET, "value": value} if secret else value})
     properties.fields[PROVIDER_KEY].CopyFrom(inputs.fields[PROVIDER_KEY])
     detail = AnyMessage()
     detail.Pack(

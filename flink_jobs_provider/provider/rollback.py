@@ -12,6 +12,7 @@ from typing import Any
 from flink_jobs_provider.model.errors import PermanentError
 from flink_jobs_provider.model.history import RecordedVersion
 from flink_jobs_provider.model.record import JobRecord
+from flink_jobs_provider.model.redaction import texts_in
 from flink_jobs_provider.model.spec import DesiredState, JobSpec
 from flink_jobs_provider.planning.plan import Plan, plan
 from flink_jobs_provider.provider.commit import commit_of
@@ -80,7 +81,7 @@ class Rollback:
     def secret_texts(self) -> list[str]:
         """The secret values in the version's inputs."""
         inputs = self.wanted.of_version()
-        return [text for name in self.secret for text in _texts(inputs.get(name))]
+        return [text for name in self.secret for text in texts_in(inputs.get(name))]
 
     @property
     def drops(self) -> str:
@@ -177,11 +178,3 @@ def _state_of(record: JobRecord, version: RecordedVersion) -> str:
         now=_UNTOUCHED,
         remedy=_WITH_NOW,
     )
-
-
-def _texts(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [text for each in value.values() for text in _texts(each)]
-    if isinstance(value, list):
-        return [text for each in value for text in _texts(each)]
-    return [value] if isinstance(value, str) else []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import ValidationError
@@ -19,6 +19,7 @@ from flink_jobs_provider.model.errors import (
 from flink_jobs_provider.model.record import JobRecord
 from flink_jobs_provider.model.redaction import KnownSecrets, mask_addresses, without_controls
 from flink_jobs_provider.model.remedies import STATE_DELETE
+from flink_jobs_provider.reconciling.version_history import secret_inputs
 
 #: The record of a job whose cluster is gone for good can be dropped by hand.
 FORGET = (
@@ -29,10 +30,14 @@ FORGET = (
 
 @dataclass(frozen=True)
 class Partial:
-    """A resource that a failing create or update leaves for the next run to go on with."""
+    """A resource that a failing create or update leaves for the next run to go on with.
+
+    `secret` tells of inputs among its outputs whether they are secret, as far as that is recorded.
+    """
 
     id: str
     outputs: Mapping[str, Any]
+    secret: Mapping[str, bool] = field(default_factory=dict)
 
 
 class FlinkJobError(FlinkJobsError):
@@ -112,7 +117,8 @@ class RunOutput:
             message = str(error)
             record = getattr(error, "partial", None)
             if isinstance(record, JobRecord):
-                partial = Partial(record.spec.job_name, self.outputs(record))
+                secret = secret_inputs(record)
+                partial = Partial(record.spec.job_name, self.outputs(record), secret)
         elif isinstance(error, FlinkJobError):
             message = str(error)
         else:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
@@ -47,6 +47,7 @@ from flink_jobs_provider.provider.run_output import (
     unreadable_record,
 )
 from flink_jobs_provider.provider.run_registry import RunRegistry
+from flink_jobs_provider.reconciling.version_history import secret_texts
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -169,7 +170,7 @@ class ProviderService:
         if id_ in self._unreadable_ids:
             self._unreadable_ids.discard(id_)  # the diff of that refresh
             return Difference(needed=False)
-        record, inputs = _record(id_, recorded), given(inputs)
+        record, inputs = self._recorded(id_, recorded, inputs), given(inputs)
         self._registry.hold(record)
         if contains_unknown(inputs, self._is_unknown):
             return self._unknown_difference(record, inputs)
@@ -214,7 +215,7 @@ class ProviderService:
         Raises:
             FlinkJobError: It will be refused.
         """
-        record, inputs = _record(id_, recorded), given(inputs)
+        record, inputs = self._recorded(id_, recorded, inputs), given(inputs)
         if contains_unknown(inputs, self._is_unknown):
             return {}
         wanted = JobSpec.model_validate(inputs)
@@ -230,7 +231,7 @@ class ProviderService:
             FlinkJobError: It is refused.
         """
         wanted = JobSpec.model_validate(given(inputs))
-        self._print_plan(_record(id_, recorded), wanted, with_state=False)
+        self._print_plan(self._recorded(id_, recorded, inputs), wanted, with_state=False)
 
     def _print_plan(self, record: JobRecord, wanted: JobSpec, *, with_state: bool) -> Plan:
         shown = self.jobs.plan(record, wanted, with_state=with_state)
@@ -267,7 +268,8 @@ class ProviderService:
         No step takes longer than the `timeout` in seconds, but for those of a way back.
         """
         wanted = JobSpec.model_validate(given(inputs))
-        return self.output.outputs(self._bring_about(_record(id_, recorded), wanted, timeout))
+        record = self._recorded(id_, recorded, inputs)
+        return self.output.outputs(self._bring_about(record, wanted, timeout))
 
     @_in_one_line
     def read(self, id_: str, recorded: dict[str, Any]) -> Observed | None:
@@ -279,9 +281,9 @@ class ProviderService:
         if "job_name" in recorded and not recorded.keys() & set(JobRecord.output_names()):
             return self._observed(self._looked_up(id_, given(recorded)))
         try:
-            record = JobRecord.from_outputs(given(recorded))
-        except ValidationError as error:
-            self.output.say_once(f"{unreadable_record(id_, error)} It was not refreshed.")
+            record = self._recorded(id_, recorded)
+        except FlinkJobError as unreadable:
+            self.output.say_once(f"{unreadable} It was not refreshed.")
             self._unreadable_ids.add(id_)
             return None
         now = "How it is now is not known, and its record was left as it is"
@@ -297,7 +299,7 @@ class ProviderService:
         A job that the program declares with another resource is left to that one. No step takes
         longer than the `timeout` in seconds.
         """
-        record = _record(id_, recorded)
+        record = self._recorded(id_, recorded)
         self.jobs.check_is_ours(record)
         if self._registry.expects_creation(record):
             self._registry.check_found(self.jobs.observe(record))
@@ -321,6 +323,17 @@ class ProviderService:
             line = last_words(self.jobs.last_seen(record), time.time())
             if line:
                 self.output.say_once(line)
+
+    def _recorded(
+        self, id_: str, outputs: dict[str, Any], inputs: Mapping[str, Any] | None = None
+    ) -> JobRecord:
+        """Return a job as it is recorded; what is secret in it is masked from now on."""
+        try:
+            record = JobRecord.from_outputs(given(outputs))
+        except ValidationError as error:
+            raise FlinkJobError(unreadable_record(id_, error)) from None
+        self.output.hide(*secret_texts(record, inputs or {}))
+        return record
 
     def _unknown_difference(self, record: JobRecord, inputs: dict[str, Any]) -> Difference:
         names = [name for name, v in inputs.items() if contains_unknown(v, self._is_unknown)]
@@ -383,10 +396,3 @@ class ProviderService:
                 f"{retention_warning(wanted.job_name)}. A run prints this once; flink-jobs jobs "
                 "describe shows it for each job"
             )
-
-
-def _record(id_: str, outputs: dict[str, Any]) -> JobRecord:
-    try:
-        return JobRecord.from_outputs(given(outputs))
-    except ValidationError as error:
-        raise FlinkJobError(unreadable_record(id_, error)) from None

@@ -6,6 +6,7 @@ The record before an action and the one after it show what happened in between, 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from flink_jobs_provider.model.action import STARTS, Action, ActionResult, JobSt
 from flink_jobs_provider.model.errors import ActionFailed
 from flink_jobs_provider.model.history import RecordedVersion
 from flink_jobs_provider.model.record import Adopted, JobRecord
+from flink_jobs_provider.model.redaction import texts_in
 from flink_jobs_provider.model.savepoint import SavepointReason, same_path
 from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling.record_updates import now_text
@@ -61,6 +63,28 @@ class VersionInputs:
         return cls(document["inputs"], frozenset(document["secret"]))
 
 
+def secret_inputs(record: JobRecord) -> dict[str, bool]:
+    """Return whether inputs are secret, of those that a listed version had with the same value."""
+    now, found = record.spec.of_version(), dict[str, bool]()
+    for version in map(VersionInputs.of, record.version_inputs.values()):
+        for name, value in version.inputs.items():
+            if now.get(name) == value:
+                found[name] = found.get(name, False) or name in version.secret
+    return found
+
+
+def secret_texts(record: JobRecord, inputs: Mapping[str, Any]) -> set[str]:
+    """Return the texts of the secret inputs of a record, as far as versions tell which these are.
+
+    Left out are names of options, and what the new `inputs` of the same names hold: whether that
+    is secret is known of them.
+    """
+    former = record.spec.of_version()
+    names = [name for name, is_secret in secret_inputs(record).items() if is_secret]
+    texts = {text for name in names for text in texts_in(former[name]) if not text.startswith("-")}
+    return texts.difference(*(texts_in(inputs.get(name)) for name in names))
+
+
 def with_history(before: JobRecord | None, after: JobRecord, occasion: Occasion) -> JobRecord:
     """Return a record with the version that was started since an earlier record, if one was."""
     known = _known(before)
@@ -107,7 +131,7 @@ def with_failure(
     if runs_again:
         back = f" {former.number}" if former else ""
         why = f"version {failed.number} did not start: back to version{back}"
-        again = Occasion(why, occasion.commit, _secret_of(known, former))
+        again = Occasion(why, occasion.commit, _secret_of(known, former, after.spec))
         number = known.next_number(after.generation)
         known = _Versions([_version(after, number, again), *known.listed], known.inputs)
         known = known.with_inputs(after.spec, again)
@@ -175,9 +199,8 @@ def _known(before: JobRecord | None) -> _Versions:
     )
     if unknown:  # what was declared with it may not be the program that runs
         return _Versions([version], {})
-    # Which of its inputs were secret is not known here: all of them may have been.
-    all_secret = Occasion("", secret=frozenset(before.spec.of_version()) - {"jar", "jar_digest"})
-    return _Versions([version], {}).with_inputs(before.spec, all_secret)
+    occasion = Occasion("", secret=_may_be_secret(before.spec))
+    return _Versions([version], {}).with_inputs(before.spec, occasion)
 
 
 def _ended(
@@ -220,9 +243,15 @@ def _version(record: JobRecord, number: int, occasion: Occasion) -> RecordedVers
     )
 
 
-def _secret_of(known: _Versions, version: RecordedVersion | None) -> frozenset[str]:
+def _secret_of(known: _Versions, version: RecordedVersion | None, spec: JobSpec) -> frozenset[str]:
+    """Return the names of the secret inputs of a version, whose spec is given."""
     text = known.inputs.get(str(version.number)) if version else None
-    return VersionInputs.of(text).secret if text else frozenset()
+    return VersionInputs.of(text).secret if text else _may_be_secret(spec)
+
+
+def _may_be_secret(spec: JobSpec) -> frozenset[str]:
+    """Return the names of what may be secret of a version of which it is not on record."""
+    return frozenset(spec.of_version()) - {"jar", "jar_digest"}
 
 
 def _is_rescaled(before: JobRecord | None, after: JobRecord) -> bool:

@@ -10,7 +10,8 @@ from types import ModuleType
 import pytest
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from flink_jobs_provider.provider.dynamic import answer_in_words
+from flink_jobs_provider.engine.values import Secret, from_struct
+from flink_jobs_provider.provider.dynamic import _add_partial, answer_in_words
 from flink_jobs_provider.provider.run_output import FlinkJobError, Partial
 
 
@@ -87,6 +88,22 @@ def test_the_server_hands_a_partial_resource_on(server: ModuleType) -> None:
     [detail] = status_pb2.Status.FromString(value).details
     assert detail.Unpack(failed)
     assert (failed.id, failed.properties["unconfirmed"]) == ("orders", "abc")
+
+
+def test_a_partial_resource_keeps_what_is_secret() -> None:
+    """Shows inputs of the version before, as an engine would mark none that is plain by now."""
+    outputs = {"args": ["--key"], "parallelism": 2, "jar": "a", "job_id": "7548", "drain": False}
+    partial = Partial("orders", outputs, {"args": True, "parallelism": False})
+    request = provider_pb2.UpdateRequest()
+    request.news.update({"args": [], "parallelism": 3, "jar": "b", "drain": False})
+    context = _Context()
+    _add_partial(partial, "no", request, context)
+    failed = provider_pb2.ErrorResourceInitFailed()
+    [detail] = status_pb2.Status.FromString(context.sent[0][1]).details
+    assert detail.Unpack(failed)
+    found = from_struct(failed.properties)
+    assert found.pop("__provider", None) is None
+    assert found == {**outputs, "args": Secret(["--key"]), "jar": Secret("a")}
 
 
 def test_what_cannot_be_recorded_is_said(server: ModuleType) -> None:

@@ -68,6 +68,37 @@ def test_an_error_that_quotes_an_argument(
     assert "--key *** and ***" in str(caught.value)
 
 
+def test_an_error_that_quotes_an_argument_of_the_version_before(
+    provider: FlinkJobProvider,
+    inputs: dict[str, Any],
+    flink: object,
+    new_run: Callable[[], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Shows it in a run that is given no secret, as an engine hands recorded ones over in plain."""
+
+    def fail(*_: object) -> None:
+        raise PermanentError("version 1 did not start again: --key hunter2 --rate 1000")
+
+    usual = ["--rate", "1000"]
+    secret = {"args": ["--key", "hunter2", *usual], SECRETS_KEY: [["args", 1.0]]}
+    first = provider.check({}, {**inputs, **secret}).inputs
+    outs = provider.create(first).outs or {}
+    new_run()
+    wanted = provider.check(first, {**inputs, "args": usual}).inputs
+    for operation in ("bring_about", "remove", "observe"):
+        monkeypatch.setattr(dynamic.service().jobs, operation, fail)
+    with pytest.raises(FlinkJobError, match="--key \\*\\*\\* --rate 1000"):
+        provider.update("orders", outs, wanted)
+    new_run()
+    for operation in ("remove", "observe"):
+        monkeypatch.setattr(dynamic.service().jobs, operation, fail)
+    for call in (provider.delete, provider.read):
+        with pytest.raises(FlinkJobError) as caught:
+            call("orders", outs)
+        assert "hunter2" not in str(caught.value)
+
+
 def test_causes_from_a_cluster_hold_no_credentials() -> None:
     trace = "a.B: x\nCaused by: org.E: no jdbc:mysql://root:hunter2@db/x?password=hunter2\n\tat z"
     assert last_cause(trace) == "E: no jdbc:mysql://***@db/x?***"

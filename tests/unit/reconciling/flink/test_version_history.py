@@ -15,6 +15,8 @@ from flink_jobs_provider.reconciling.version_history import (
     VERSIONS_LISTED,
     Occasion,
     VersionInputs,
+    secret_inputs,
+    secret_texts,
     with_failure,
     with_history,
 )
@@ -129,6 +131,33 @@ def test_a_version_that_failed_is_listed_with_the_way_back(orders: _Recording) -
     orders.up(parallelism=3)
     assert [each.number for each in orders.versions] == [4, 3, 2, 1]
     assert orders.stack.recorded.action_result is ActionResult.SUCCESS
+
+
+def test_what_a_version_had_secret_is_secret_where_it_runs_again(orders: _Recording) -> None:
+    """Shows it of a version that follows it in plain, and does not start."""
+    orders.stack.flink.programs["Late"] = Program(fails_after=5.0)
+    secret = Occasion("", secret=frozenset({"args"}))
+    orders.up(secret, args=["--key", "hunter2", "--rate", "1000"])
+    record = orders.up(args=["--rate", "1000"], entry_class="Late", settle_time="10s")
+    assert record.spec.args == ["--key", "hunter2", "--rate", "1000"]
+    known = secret_inputs(record)
+    assert (known["args"], known["parallelism"]) == (True, False)
+    assert secret_texts(record, {}) == {"hunter2", "1000"}
+    assert secret_texts(record, {"args": ["--rate", "1000"]}) == {"hunter2"}
+    # Of another value than any version had, nothing is known.
+    other = record.model_copy(update={"spec": record.spec.model_copy(update={"args": ["x"]})})
+    assert "args" not in secret_inputs(other)
+
+
+def test_a_version_of_which_no_inputs_are_on_record_is_secret_where_it_runs_again(
+    orders: _Recording,
+) -> None:
+    orders.stack.flink.programs["Late"] = Program(fails_after=5.0)
+    bare: dict[str, Any] = {"version_inputs": {}}
+    orders.stack.record = orders.stack.recorded.model_copy(update=bare)
+    record = orders.up(args=["--rate", "1000"], entry_class="Late", settle_time="10s")
+    known = secret_inputs(record)
+    assert (known["parallelism"], known["jar"]) == (True, False)
 
 
 def test_neither_version_came_up_and_the_next_run_has_the_state(orders: _Recording) -> None:
