@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
+from tests.bench.activity_relay import ActivityRelay
 from tests.bench.comparison import Aim, Comparison, Measured, in_turns
-from tests.bench.counting_proxy import CountingProxy
 from tests.bench.stacks import PLUGIN, REAL, BenchStack
 from tests.bench.unchanged import LARGE, UP
 from tests.flink_cluster import FLINK_2, FlinkCluster
@@ -26,7 +26,7 @@ _PAUSE_S = 0.02
 _HOW = """
 Created are counting jobs (parallelism 1, no checkpoints) by one `up`, with the native plugin or
 the dynamic provider, in the embedded engine. Timed is from the first request to the cluster to the
-last, as a proxy between them sees it. Baseline of the {created} jobs: plain requests, as many jobs
+last, as a relay between them sees it. Baseline of the {created} jobs: plain requests, as many jobs
 at a time; each is uploaded and run, and is done when a list of the jobs, which is asked for every
 {pause:.0f} ms for all of them, shows it RUNNING with all its tasks. Baseline of the {at_once} jobs,
 which have a settle time of {settle} s and `--parallel {at_once}`: one such job.
@@ -36,9 +36,9 @@ which have a settle time of {settle} s and `--parallel {at_once}`: one such job.
 class _Creating:
     """Creates jobs on a cluster with room for them, which is empty again after each turn."""
 
-    def __init__(self, cluster: FlinkCluster, proxy: CountingProxy, directory: Path) -> None:
+    def __init__(self, cluster: FlinkCluster, relay: ActivityRelay, directory: Path) -> None:
         self._cluster = cluster
-        self._proxy = proxy
+        self._relay = relay
         self._directory = directory
         self._numbers = count(1)
 
@@ -47,18 +47,18 @@ class _Creating:
         name = f"faces-{next(self._numbers)}"
         root = self._directory / name
         root.mkdir()
-        with closing(BenchStack(root, program, self._proxy.url, stack=name)) as stack:
+        with closing(BenchStack(root, program, self._relay.url, stack=name)) as stack:
             stack.declare_counting_jobs(jobs, **inputs)
-            self._proxy.forget()
+            self._relay.forget()
             stack.seconds(*UP, *options)
-            taken = self._proxy.busy_seconds()
+            taken = self._relay.busy_seconds()
         self._cluster.clear()
         return taken
 
     def by_requests(self, jobs: int, at_once: int) -> float:
         """Create jobs by plain requests; return the seconds it took."""
         counts = self._directory / f"plain-{next(self._numbers)}"
-        taken = asyncio.run(_plain(self._cluster.url, counts, jobs, at_once))
+        taken = asyncio.run(_plain(self._relay.url, counts, jobs, at_once))
         self._cluster.clear()
         return taken
 
@@ -112,8 +112,8 @@ def _creations(directory: Path, rounds: int) -> list[Comparison]:
     with ExitStack() as closing_all:
         cluster = FlinkCluster(directory, FLINK_2, slots=_CREATED, configuration=LARGE)
         closing_all.enter_context(closing(cluster))
-        proxy = closing_all.enter_context(CountingProxy(cluster.url))
-        creating = _Creating(cluster, proxy, directory)
+        relay = closing_all.enter_context(ActivityRelay(cluster.url))
+        creating = _Creating(cluster, relay, directory)
 
         def compare(
             what: str, aim: Aim, ours: Callable[[], float], baseline: Callable[[], float]

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.empty_stacks import PLAIN_COMMAND
-from tests.job_jars import COUNTING_JAR, ROOT
+from tests.job_jars import COUNTING_JAR, ROOT, TEST_JOBS_JAR, entry_class
 from tests.stack_project import StackProject
 
 #: 1,000 jobs on a slow machine take their time.
@@ -50,18 +50,23 @@ class BenchStack(StackProject):
 
     def declare_counting_jobs(self, number: int, **inputs: Any) -> None:
         """Declare as many counting jobs, which do as little as they can."""
-        for index in range(number):
-            name = f"{self.stack}-{index:04}"
+        for name in self._names(number):
             output = str(self.root / "counts" / name)
             args = ["--output", output, "--rate", "1", "--checkpoint-interval", "0"]
-            self.declare(
-                name,
-                owner=self.owner,
-                jar=str(COUNTING_JAR),
-                args=args,
-                parallelism=1,
-                **inputs,
-            )
+            self._declare(name, COUNTING_JAR, args, **inputs)
+
+    def declare_idle_jobs(self, number: int) -> None:
+        """Declare as many jobs that never do anything."""
+        for name in self._names(number):
+            args = ["--name", f"numbers of {name}"]
+            self._declare(name, TEST_JOBS_JAR, args, entry_class=entry_class("IdleJob"))
+
+    def _names(self, number: int) -> list[str]:
+        return [f"{self.stack}-{index:04}" for index in range(number)]
+
+    def _declare(self, name: str, jar: Path, args: list[str], **inputs: Any) -> None:
+        owned = {"owner": self.owner, "jar": str(jar), "args": args, "parallelism": 1}
+        self.declare(name, **owned, **inputs)
 
     def command(self) -> tuple[str, ...]:
         """Return the command line as a user has it, who waits for the key to be derived."""

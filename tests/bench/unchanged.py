@@ -24,17 +24,17 @@ _LIKE_NOOP = Aim("at most 1.10", ratio=1.1)
 _LIKE_DYNAMIC = Aim("at most 1.00", ratio=1.0)
 _PLUGIN_MEMORY = Aim("at most 150 MiB", ours=150)
 _HOW = """
-{jobs} counting jobs (parallelism 1, one number a second, no checkpoints) that really run on one
-cluster, created by one `up`. Timed is the whole command, with the start of engine, program and
-provider; on few cores its time varies with what the jobs leave of them, and its CPU time does not.
+{jobs} jobs of one task that really run on one cluster, created by one `up`. Their source has
+nothing to emit, so that the machine is left to what is measured. Timed is the whole command, with
+the start of engine, program and provider.
 Baseline: the same command on a stack of {jobs} resources of a dynamic provider whose
 calls answer at once, with properties of the same names and sizes. The native plugin has taken the
 same jobs over, by an `up` that changed nothing; its baseline is the dynamic provider. Requests are
 counted by a proxy between provider and cluster. Memory is the greatest resident size of the
 provider's process (VmHWM) in a preview with refresh.
 """
-#: Room for 1,000 jobs: a class loader, two tasks and a few threads each. The last four keep idle
-#: jobs from keeping the machine busy, so that it is the command that is measured.
+#: Room for 1,000 jobs: a class loader, two tasks and a few threads each. The last four keep what
+#: does little from keeping the machine busy, so that it is the command that is measured.
 LARGE = {
     "jobmanager.memory.heap.size": "3g",
     "jobmanager.memory.off-heap.size": "256m",
@@ -75,7 +75,7 @@ class _Stacks:
     def _stack(self, root: Path, program: str) -> BenchStack:
         root.mkdir()
         stack = BenchStack(root, program, self.proxy.url, stack=f"jobs-{self.jobs}")
-        stack.declare_counting_jobs(self.jobs)
+        stack.declare_idle_jobs(self.jobs)
         return stack
 
     def close(self) -> None:
