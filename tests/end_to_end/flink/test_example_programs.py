@@ -218,6 +218,7 @@ def _is_left_by(process: psutil.Process, made: Example) -> bool:
 #: How the arguments of each program become a secret.
 _SECRET_ARGS = {
     "python": [("args=[", "args=pulumi.Output.secret(["), ('"50"],', '"50"]),')],
+    "typescript": [("args: [", "args: pulumi.secret(["), ('"50"],', '"50"]),')],
     "go": [("pulumi.ToStringArray(args)", "pulumi.ToSecret(pulumi.ToStringArray(args))")],
     "yaml": [("args: [", 'args: {"fn::secret": ['), ('"50"]', '"50"]}')],
 }
@@ -225,7 +226,7 @@ _SECRET_ARGS = {
 
 @pytest.mark.pulumi_cli
 @_NEEDS_THE_CLI
-@pytest.mark.parametrize("language", ["go", "yaml"])
+@pytest.mark.parametrize("language", ["typescript", "go", "yaml"])
 def test_a_job_of_the_dynamic_provider_is_taken_over(
     example: Callable[[str], Example], flink_2: FlinkCluster, tmp_path: Path, language: str
 ) -> None:
