@@ -77,8 +77,18 @@ class _Found:
 
 
 def is_incomplete(recorded: Mapping[str, Any]) -> bool:
-    """Whether recorded outputs are of an imported job that no update has taken over yet."""
-    return "status" in recorded and "jar" not in recorded
+    """Whether recorded outputs are of an imported job that no update has taken over yet.
+
+    What cannot be read is not: whoever reads it as a whole record tells what is wrong with it.
+    """
+    if "jar" in recorded:
+        return False
+    try:
+        JobStatus(str(recorded.get("status")))
+        _as_far_as_known(recorded)
+    except ValueError:
+        return False
+    return True
 
 
 def is_of_service(recorded: Mapping[str, Any]) -> bool:
@@ -113,6 +123,17 @@ def adopting(recorded: Mapping[str, Any], inputs: Mapping[str, Any]) -> dict[str
     if not is_foreign(recorded, inputs):
         return dict(inputs)
     return {**inputs, "adopt": recorded["job_id"]}
+
+
+def _as_far_as_known(known: Mapping[str, Any]) -> JobSpec:
+    return JobSpec.model_validate(
+        {
+            "target": known.get("target"),
+            "job_name": known.get("job_name") or _NOT_READ,
+            "owner": known.get("owner") or _NOT_READ,
+            "jar": _NOT_READ,
+        }
+    )
 
 
 class JobImport:
@@ -186,14 +207,7 @@ class JobImport:
     def _seen(self, known: Mapping[str, Any], status: JobStatus) -> dict[str, Any]:
         """Return the outputs of a job that its cluster shows."""
         job_id, run_id = known.get("job_id"), known.get("run_id")
-        spec = JobSpec.model_validate(
-            {
-                "target": known["target"],
-                "job_name": known.get("job_name") or _NOT_READ,
-                "owner": known.get("owner") or _NOT_READ,
-                "jar": _NOT_READ,
-            }
-        )
+        spec = _as_far_as_known(known)
         foreign = job_id is not None and not run_id and not spec.key.owns(job_id)
         adopted = Adopted.NOT_COMPARED if foreign else None
         record = JobRecord(spec=spec, job_id=job_id, run_id=run_id, status=status, adopted=adopted)

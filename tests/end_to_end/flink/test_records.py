@@ -36,9 +36,11 @@ def test_one_that_is_not_there_and_one_that_cannot_be_read(stack: CountingStack)
     state = json.loads(stack.project.checkpoint.read_text(encoding="utf-8"))
     resources: list[dict[str, Any]] = state["checkpoint"]["latest"]["resources"]
     [orders] = [each for each in resources if each["urn"].endswith("::orders")]
-    left = {"__provider": orders["inputs"]["__provider"]}
     urn = orders["urn"].replace("::orders", "::left")
-    resources.append({**orders, "urn": urn, "id": "left", "inputs": left, "outputs": left})
+    inputs = {"__provider": orders["inputs"]["__provider"]}
+    # Of none at all the CLI tells a plugin nothing, as if the resource was to be imported.
+    left = {"urn": urn, "id": "left", "inputs": inputs, "outputs": {**inputs, "status": "RUNNING"}}
+    resources.append({**orders, **left})
     stack.project.checkpoint.write_text(json.dumps(state), encoding="utf-8")
 
     stack.cluster.rest.patch(f"/jobs/{job_id}?mode=cancel").raise_for_status()
