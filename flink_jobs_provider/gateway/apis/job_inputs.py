@@ -39,6 +39,8 @@ _WORD = re.compile(r"[A-Z]*[a-z0-9]+|[A-Z]+")
 #: A name and what is between it and its value, as in `a=b`, `"a": "b"`, `a = 'b'`.
 _NAMED = re.compile(r"""(?<![\w.-])([\w.-]++)["']?[ \t]{0,8}[=:][ \t]{0,8}""")
 _VALUE = re.compile(r"""\"[^"]*"|'[^']*'|["']?[^\s&;,"'}\])]+""")
+#: Words of a header that credentials follow.
+_SCHEMES = ("bearer", "basic")
 _WHOLE_NAME = re.compile(r"-*[\w.-]+")
 
 
@@ -147,23 +149,35 @@ def masked_options(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def masked_args(args: str) -> str:
-    """Return arguments with masked values: of `--password x` as of `--password=x`."""
-    return " ".join(_masked_each(args.split(" ")))
+    """Return arguments with masked values: of `--password x` as of `--password=x`.
+
+    They are told apart as where they are started: by white space of any kind.
+    """
+    parts = re.split(r"(\s+)", args)
+    parts[::2] = _masked_each(parts[::2])
+    return "".join(parts)
 
 
 def _masked_each(args: Iterable[str]) -> Iterable[str]:
-    hides_next = False
+    #: What the next argument begins with where it is no value that is masked; None where none is.
+    shown: str | None = None
     for arg in args:
-        begins_name = arg.startswith("-")
-        if hides_next and arg and not arg.startswith("--"):
-            hides_next = False
+        if shown is not None and arg and not arg.startswith(shown):
+            shown = None
             yield HIDDEN
             continue
         if arg:
-            hides_next = begins_name and not ("=" in arg or ":" in arg) and names_secret(arg)
+            shown = _shown_after(arg)
         name, equals, _ = arg.partition("=")
         whole = equals and _WHOLE_NAME.fullmatch(name) and names_secret(name)
         yield f"{name}={HIDDEN}" if whole else masked_text(arg)
+
+
+def _shown_after(arg: str) -> str | None:
+    """Return what the argument after one begins with where it is shown; None where it is anyway."""
+    if arg.startswith("-") and not ("=" in arg or ":" in arg) and names_secret(arg):
+        return "--"
+    return "-" if arg.strip("\"'").lower() in _SCHEMES else None
 
 
 def _secret_values(text: str) -> Iterator[tuple[int, int]]:

@@ -56,6 +56,13 @@ def test_other_names(name: str) -> None:
         ("--a 'b password=hunter2 c'", "--a 'b password=*** c'"),
         ("--group-by key --topic a", "--group-by key --topic a"),
         ("", ""),
+        ("--password\thunter2 --x", "--password\t*** --x"),
+        ("--topic a\n--password hunter2\n", "--topic a\n--password ***\n"),
+        ("--password\xa0hunter2", "--password\xa0***"),
+        ("'Authorization: Bearer hunter2' x", "'Authorization: Bearer *** x"),
+        ("-H Authorization: Basic hunter2", "-H Authorization: Basic ***"),
+        ("--mode basic --topic orders", "--mode basic --topic orders"),
+        ("--password", "--password"),
     ],
 )
 def test_arguments(args: str, shown: str) -> None:
