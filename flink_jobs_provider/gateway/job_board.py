@@ -25,6 +25,8 @@ from flink_jobs_provider.wire.hdinsight import LAUNCH_FAILED
 BROKEN = ("FAILED", "LOST", LAUNCH_FAILED)
 #: The status of a job that Flink is starting again after a failure.
 RESTARTING = "RESTARTING"
+#: How many of a job's savepoints are listed, the newest: one every ten minutes is 52,560 a year.
+MOST_SAVEPOINTS = 1000
 
 
 class JobOrder(StrEnum):

@@ -383,11 +383,15 @@ class JobService(Protocol):
     async def operation(self, action_id: str) -> ActionRow | None:
         """Return an accepted action; None where there is none, or it was cleared away."""
 
-    async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:
-        """Return the savepoints on record of a job, newest first."""
+    async def savepoints(
+        self, cluster: str, number: int, limit: int | None = None
+    ) -> Sequence[Savepoint]:
+        """Return the savepoints on record of a job, newest first; all of them without a limit."""
 
-    async def disposed_savepoints(self, cluster: str, number: int) -> Sequence[DisposedSavepoint]:
-        """Return the savepoints of a job that were disposed of, newest first."""
+    async def disposed_savepoints(
+        self, cluster: str, number: int, limit: int | None = None
+    ) -> Sequence[DisposedSavepoint]:
+        """Return those that were disposed of, newest first; all of them without a limit."""
 
     async def ready(self) -> list[str]:
         """Return what keeps the gateway from working, a sentence each; empty when it is ready."""

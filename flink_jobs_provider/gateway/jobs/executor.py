@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from flink_jobs_provider.artifacts import Jar
 from flink_jobs_provider.control_planes.protocol import ControlPlane
+from flink_jobs_provider.gateway.job_board import MOST_SAVEPOINTS
 from flink_jobs_provider.gateway.jobs.cluster_observer import with_end
 from flink_jobs_provider.gateway.jobs.savepoint_retirement import SavepointRetirement
 from flink_jobs_provider.gateway.jobs.transitions import instead_of
@@ -361,6 +362,8 @@ def merged(known: Iterable[Savepoint], found: Iterable[RestorePoint]) -> list[Sa
 
 
 def listed(savepoints: Sequence[Savepoint], note: str = "") -> str:
-    """Return them in lines of time and path."""
-    lines = [f"{savepoint.taken_at or '-'} {savepoint.path}" for savepoint in savepoints]
+    """Return the newest in lines of time and path: each list of jobs has them as its output."""
+    newest, older = savepoints[:MOST_SAVEPOINTS], len(savepoints) - MOST_SAVEPOINTS
+    lines = [f"{savepoint.taken_at or '-'} {savepoint.path}" for savepoint in newest]
+    lines += [f"Older ones, not listed: {older}"] if older > 0 else []
     return "\n".join([*(lines or ["No savepoints"]), *([note] if note else [])])

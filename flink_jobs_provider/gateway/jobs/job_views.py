@@ -224,19 +224,23 @@ class Reading:
         """Remove a session, if it is there."""
         await self._ask(self._store.end_session, digest)
 
-    async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:
-        """Return the savepoints on record of a job, newest first."""
+    async def savepoints(
+        self, cluster: str, number: int, limit: int | None = None
+    ) -> Sequence[Savepoint]:
+        """Return the savepoints on record of a job, newest first; all of them without a limit."""
         self.configured(cluster)
         if await self._ask(self._store.job, cluster, number) is None:
             return []
-        return await self._ask(self._store.savepoints, number)
+        return await self._ask(self._store.savepoints, number, limit)
 
-    async def disposed_savepoints(self, cluster: str, number: int) -> Sequence[DisposedSavepoint]:
-        """Return the savepoints of a job that were disposed of, newest first."""
+    async def disposed_savepoints(
+        self, cluster: str, number: int, limit: int | None = None
+    ) -> Sequence[DisposedSavepoint]:
+        """Return those that were disposed of, newest first; all of them without a limit."""
         self.configured(cluster)
         if await self._ask(self._store.job, cluster, number) is None:
             return []
-        return await self._ask(self._store.disposed_savepoints, number)
+        return await self._ask(self._store.disposed_savepoints, number, limit)
 
     async def row(self, cluster: ClusterConfiguration, number: int) -> JobRow:
         """Return the job of that number as it is on record, which must be there."""

@@ -68,7 +68,7 @@ _ACTION = ACTION_AND_JOB.where(ACTIONS.c.id == bindparam("action_id"))
 _SAVEPOINTS = (
     select(SAVEPOINTS.c.path, SAVEPOINTS.c.taken_at, SAVEPOINTS.c.reason, SAVEPOINTS.c.disposed_at)
     .where(SAVEPOINTS.c.job_number == bindparam("job"))
-    .order_by(SAVEPOINTS.c.number.desc())
+    .order_by(SAVEPOINTS.c.taken_at.desc(), SAVEPOINTS.c.number.desc())
 )
 
 
@@ -188,22 +188,29 @@ class Reads:
         with self._database.reading() as connection:
             return [_action_row(row) for row in connection.execute(query)]
 
-    def savepoints(self, job_number: int) -> list[Savepoint]:
-        """Return the savepoints of a job, newest first, without those that were disposed of."""
-        rows = self._savepoint_rows(job_number)
-        return [_savepoint(row) for row in rows if row.disposed_at is None]
+    def savepoints(self, job_number: int, limit: int | None = None) -> list[Savepoint]:
+        """Return the savepoints of a job, newest first, without those that were disposed of.
 
-    def disposed_savepoints(self, job_number: int) -> list[DisposedSavepoint]:
-        """Return the savepoints of a job that were disposed of, newest first."""
+        Args:
+            job_number: The job.
+            limit: How many of the newest; None for all.
+        """
+        there = _SAVEPOINTS.where(SAVEPOINTS.c.disposed_at.is_(None))
+        return [_savepoint(row) for row in self._savepoint_rows(job_number, there, limit)]
+
+    def disposed_savepoints(
+        self, job_number: int, limit: int | None = None
+    ) -> list[DisposedSavepoint]:
+        """Return the savepoints of a job that were disposed of, newest first; see `savepoints`."""
+        gone = _SAVEPOINTS.where(SAVEPOINTS.c.disposed_at.is_not(None))
         return [
             DisposedSavepoint(_savepoint(row), moment(row.disposed_at))
-            for row in self._savepoint_rows(job_number)
-            if row.disposed_at is not None
+            for row in self._savepoint_rows(job_number, gone, limit)
         ]
 
-    def _savepoint_rows(self, job_number: int) -> list[Any]:
+    def _savepoint_rows(self, job_number: int, query: Select[Any], limit: int | None) -> list[Any]:
         with self._database.reading() as connection:
-            found = [*connection.execute(_SAVEPOINTS, {"job": job_number})]
+            found = [*connection.execute(query.limit(limit), {"job": job_number})]
         return sorted(found, key=lambda row: str(row.taken_at), reverse=True)
 
     def jars_needed(self) -> set[str]:

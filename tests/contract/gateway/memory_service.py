@@ -271,13 +271,17 @@ class MemoryService:
         """Return an action."""
         return self.actions.get(action_id)
 
-    async def savepoints(self, cluster: str, number: int) -> Sequence[Savepoint]:
+    async def savepoints(
+        self, cluster: str, number: int, limit: int | None = None
+    ) -> Sequence[Savepoint]:
         """Return a job's savepoints."""
-        return self.rows[number].record.savepoints
+        return self.rows[number].record.savepoints[:limit]
 
-    async def disposed_savepoints(self, cluster: str, number: int) -> Sequence[DisposedSavepoint]:
+    async def disposed_savepoints(
+        self, cluster: str, number: int, limit: int | None = None
+    ) -> Sequence[DisposedSavepoint]:
         """Return those that were disposed of."""
-        return self.disposed
+        return self.disposed[:limit]
 
     async def ready(self) -> list[str]:
         """Return what is set."""

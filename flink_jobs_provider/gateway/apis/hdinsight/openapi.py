@@ -20,6 +20,7 @@ from flink_jobs_provider.gateway.http.routing import (
     query_parameter,
     reference,
 )
+from flink_jobs_provider.gateway.job_board import MOST_SAVEPOINTS
 from flink_jobs_provider.model.savepoint import SavepointReason
 from flink_jobs_provider.wire.hdinsight import ApiVersion
 
@@ -102,7 +103,7 @@ def savepoints(version: str) -> Operation:
         },
     )
     listed = object_of(value={"type": "array", "items": savepoint})
-    answers = {200: answer("All of them.", listed)}
+    answers = {200: answer(f"The newest {MOST_SAVEPOINTS}.", listed)}
     return Operation("savepoints", answers, REFUSED, query=[version_parameter(version)])
 
 

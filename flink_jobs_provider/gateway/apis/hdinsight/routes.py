@@ -33,6 +33,7 @@ from flink_jobs_provider.gateway.apis.job_inputs import masked_text
 from flink_jobs_provider.gateway.http.api_answers import Audit, AuditedCall, audited, status_of
 from flink_jobs_provider.gateway.http.requests import base_url, caller, is_text, json_body, query
 from flink_jobs_provider.gateway.http.routing import AnyCaseRoute
+from flink_jobs_provider.gateway.job_board import MOST_SAVEPOINTS
 from flink_jobs_provider.gateway.job_service import (
     JobService,
     JobsOfCluster,
@@ -135,7 +136,7 @@ class ArmFace:
         return ArmResponse(answer)
 
     async def _savepoints(self, request: Request) -> Response:
-        """List the savepoints on record of a job, the newest first; without an action.
+        """List the newest savepoints on record of a job, newest first; without an action.
 
         So a job is not changed by callers who may only read. LIST_SAVEPOINT also reads the
         job's directory, and replaces the job's last action.
@@ -155,11 +156,10 @@ class ArmFace:
         if row is None:
             message = f"There is no job {job_name[:63]!r} on this cluster."
             raise Refusal("ResourceNotFound", message)
-        on_record = await self._service.savepoints(cluster.key, row.number)
-        disposed = await self._service.disposed_savepoints(cluster.key, row.number)
-        return ArmResponse(
-            {"value": savepoint_rows([*on_record, *row.record.savepoints], disposed)}
-        )
+        on_record = await self._service.savepoints(cluster.key, row.number, MOST_SAVEPOINTS)
+        gone = await self._service.disposed_savepoints(cluster.key, row.number, MOST_SAVEPOINTS)
+        listed = savepoint_rows([*on_record, *row.record.savepoints], gone)
+        return ArmResponse({"value": listed[:MOST_SAVEPOINTS]})
 
     async def _operation_status(self, request: Request) -> Response:
         """Return how far an action is."""

@@ -193,7 +193,7 @@ class Translator:
                 target,
                 f"{target} must be the path of a savepoint, or the name of one of the job's own: "
                 f"none that it has on record is named {savepoint[:200]!r}. LIST_SAVEPOINT reads "
-                "its directory, too, and shows all of them.",
+                "its directory, too, and lists them.",
             )
         )
         return {}

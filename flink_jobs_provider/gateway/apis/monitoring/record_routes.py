@@ -68,8 +68,9 @@ class RecordRoutes:
         """List the latest savepoints of a job, newest first, and whether they are still there."""
         limit = latest_query(query(request))
         row = await self._found(request)
-        recorded = [*await self._jobs.savepoints(row.cluster, row.number), *row.record.savepoints]
-        disposed = await self._jobs.disposed_savepoints(row.cluster, row.number)
+        on_record = await self._jobs.savepoints(row.cluster, row.number, limit)
+        disposed = await self._jobs.disposed_savepoints(row.cluster, row.number, limit)
+        recorded = [*on_record, *row.record.savepoints]
         gone = {each.savepoint.path: each.when for each in disposed}
         listed = [*listed_savepoints(recorded, disposed), *(each.savepoint for each in disposed)]
         newest = sorted(listed, key=lambda each: each.taken_at, reverse=True)[:limit]

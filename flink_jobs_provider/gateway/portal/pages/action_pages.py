@@ -14,6 +14,7 @@ from flink_jobs_provider.gateway.http.api_answers import Audit, status_of
 from flink_jobs_provider.gateway.http.property_problems import (
     RefusedProperties,
 )
+from flink_jobs_provider.gateway.job_board import MOST_SAVEPOINTS
 from flink_jobs_provider.gateway.jobs.transitions import releasing
 from flink_jobs_provider.gateway.portal.action_forms import (
     CONFIRM,
@@ -219,7 +220,7 @@ class ActionPages(FormPage):
         offered = offers(row, visit.text, may_act=visit.may_act(cluster.key))
         if offered.of(job_action) is None:
             raise Refusal("NotFound", visit.text("error.no_page"))
-        savepoints = await self.board.savepoints(cluster.key, row.number)
+        savepoints = await self.board.savepoints(cluster.key, row.number, MOST_SAVEPOINTS)
         version = as_started_next(row) if job_action.starts else row
         return ShownAction(
             found,

@@ -10,6 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from flink_jobs_provider.gateway.apis.action_plans import MOST_VERSIONS, ActionPlan
 from flink_jobs_provider.gateway.http.api_answers import status_of
+from flink_jobs_provider.gateway.job_board import MOST_SAVEPOINTS
 from flink_jobs_provider.gateway.job_history import JobVersion
 from flink_jobs_provider.gateway.job_service import ActionRequest
 from flink_jobs_provider.gateway.jobs.transitions import back_to_version
@@ -126,7 +127,7 @@ class GoBackPage(FormPage):
         version = next((each for each in versions if each.action.id == wanted), None)
         if version is None:
             raise Refusal("NotFound", visit.text("error.no_page"))
-        savepoints = await self.board.savepoints(cluster.key, row.number)
+        savepoints = await self.board.savepoints(cluster.key, row.number, MOST_SAVEPOINTS)
         return _ShownVersion(
             found,
             version,

@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from flink_jobs_provider.gateway.apis.monitoring.savepoint_presence import SavepointPresence
 from flink_jobs_provider.gateway.http.api_answers import Audit
-from flink_jobs_provider.gateway.job_board import JobBoard
+from flink_jobs_provider.gateway.job_board import MOST_SAVEPOINTS, JobBoard
 from flink_jobs_provider.gateway.job_service import JobRow
 from flink_jobs_provider.gateway.ops.log import AuditEntry
 from flink_jobs_provider.gateway.portal.addresses import Addresses
@@ -163,9 +163,8 @@ class JobPage:
 
     async def _html(self, request: Request, visit: Visit, found: FoundJob, *, reveal: bool) -> str:
         row, cluster = found.row, found.cluster
-        view: JobView = job_view(
-            row, cluster, await self._board.savepoints(cluster.key, row.number), reveal=reveal
-        )
+        savepoints = await self._board.savepoints(cluster.key, row.number, MOST_SAVEPOINTS)
+        view: JobView = job_view(row, cluster, savepoints, reveal=reveal)
         latest = await self._board.history(cluster.key, row.number, limit=HISTORY + 1)
         # An action that has ended since the row was read is shown as the rest of the page is.
         history = [row.last if action.id == row.last.id else action for action in latest]

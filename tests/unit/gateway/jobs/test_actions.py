@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 
 from flink_jobs_provider.gateway.http.api_answers import status_of
+from flink_jobs_provider.gateway.job_board import MOST_SAVEPOINTS
 from flink_jobs_provider.gateway.job_service import JobsOfCluster
+from flink_jobs_provider.gateway.jobs.executor import listed
 from flink_jobs_provider.gateway.refusals import Refusal
 from flink_jobs_provider.model.action import ActionResult
+from flink_jobs_provider.model.savepoint import Savepoint
 from tests.unit.gateway.jobs.conftest import Life
 from tests.unit.gateway.jobs.gateway import CLUSTER, Gateway, make_jar, told
 from tests.unit.reconciling.flink.fake_flink import RETAINED
@@ -436,3 +439,13 @@ def test_what_was_decided_on_an_earlier_action_is_refused(live: Life) -> None:
         assert (await gateway.row()).record.spec.parallelism == 4
 
     live(life)
+
+
+def test_what_a_list_of_many_savepoints_reports_has_an_end() -> None:
+    """Shows that no row of a list of jobs grows with them."""
+    many = [Savepoint(path=f"s3://b/savepoint-{number}") for number in range(MOST_SAVEPOINTS + 2)]
+    lines = listed(many, "A note").splitlines()
+    assert lines[0] == "- s3://b/savepoint-0"
+    assert lines[-2:] == ["Older ones, not listed: 2", "A note"]
+    assert len(lines) == MOST_SAVEPOINTS + 2
+    assert len(listed(many[:MOST_SAVEPOINTS]).splitlines()) == MOST_SAVEPOINTS

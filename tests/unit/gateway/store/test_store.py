@@ -315,6 +315,23 @@ def test_savepoints_are_listed_newest_first_and_kept_beyond_the_record(store: St
     assert store.savepoints(job.number) == [at(3), at(2), at(1)]
 
 
+def test_the_newest_savepoints_are_read_without_the_others(store: Store) -> None:
+    """Shows that they are the newest by when they were taken, not by when they were found."""
+    job = running_job(store)
+    for day in (3, 1, 2, 4):
+        taken = Savepoint(path=f"/s/{day}", taken_at=f"2026-11-0{day}T00:00:00Z")
+        now = store.live_job(CLUSTER, "orders")
+        assert now is not None
+        finish(store, accept(store, now), job_state=state(savepoints=[taken]))
+    now = store.live_job(CLUSTER, "orders")
+    assert now is not None
+    finish(store, accept(store, now), job_state=replace(state(), disposed=["/s/4"]))
+    assert [each.path for each in store.savepoints(job.number, 2)] == ["/s/3", "/s/2"]
+    assert [each.path for each in store.savepoints(job.number)] == ["/s/3", "/s/2", "/s/1"]
+    gone = store.disposed_savepoints(job.number, 1)
+    assert [each.savepoint.path for each in gone] == ["/s/4"]
+
+
 def test_a_savepoint_that_was_disposed_of_is_told_from_the_others(store: Store) -> None:
     """Shows that it stays on record, apart, however its path is spelled when it goes."""
     old, new = (

@@ -11,8 +11,10 @@ import pytest
 
 from flink_jobs_provider.gateway.apis.hdinsight import conventions
 from flink_jobs_provider.gateway.apis.hdinsight.conventions import FAIL_OPERATION
+from flink_jobs_provider.gateway.job_board import MOST_SAVEPOINTS
 from flink_jobs_provider.gateway.job_service import DisposedSavepoint, JobRow
 from flink_jobs_provider.model.action import ActionResult, JobStatus
+from flink_jobs_provider.model.savepoint import Savepoint
 from tests.contract.gateway.calling import NEW, NEWEST, VERSIONS, Gateway, error_of
 from tests.contract.gateway.memory_service import CLUSTER_ID, OTHER
 
@@ -355,3 +357,20 @@ def test_an_option_that_does_not_count_is_refused(path: str, option: str) -> Non
     error = error_of(answer, 400)
     assert error["target"] == option.partition("=")[0]
     assert error["message"].endswith("is not an option of this request: leave it out.")
+
+
+def test_the_newest_savepoints_alone_are_listed() -> None:
+    """Shows that a list of many is not as long as they are, whoever asks for it again and again."""
+    gateway = Gateway()
+    gateway.run_job(NEW)
+    row = gateway.service.rows[1]
+    taken = [
+        Savepoint(path=f"s3://b/savepoint-{number}", taken_at=f"2024-05-21T06:57:28.{number:04d}Z")
+        for number in range(MOST_SAVEPOINTS + 5)
+    ]
+    record = row.record.model_copy(update={"savepoints": taken[::-1]})
+    gateway.service.rows[1] = replace(row, record=record)
+    url = f"{CLUSTER_ID}/jobs/job1/savepoints?api-version={NEWEST}"
+    listed = gateway.call("GET", url).json()["value"]
+    assert len(listed) == MOST_SAVEPOINTS
+    assert [listed[0]["name"], listed[-1]["name"]] == ["savepoint-1004", "savepoint-5"]
