@@ -16,6 +16,9 @@ atexit.register(_LOOP.close)
 def run(work: Coroutine[Any, Any, T]) -> T:
     """Return what a coroutine returns.
 
-    `asyncio.Runner` would also set, and put back, the handler of Ctrl-C around each run.
+    `asyncio.Runner` would also set, and put back, the handler of Ctrl-C around each run. Another
+    thread, which runs within one, has a loop of its own.
     """
+    if _LOOP.is_running():
+        return asyncio.run(work)
     return _LOOP.run_until_complete(work)

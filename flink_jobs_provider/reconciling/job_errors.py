@@ -207,6 +207,8 @@ def order_refused(job_name: str, what: object, refusal: OrderRefused, now: str) 
     )
 
 
+#: The line on a version that came up, and that somebody else has stopped or cancelled since.
+ENDED_BY_OTHERS = "it came up, and somebody else has stopped or cancelled it since"
 #: The beginning of the sentence that reports a successful rollback.
 RUNS_AGAIN = "The previous version runs again"
 #: The same for a job that was adopted: what ran before is known by its job graph alone.

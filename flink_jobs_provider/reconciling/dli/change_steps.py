@@ -32,8 +32,13 @@ from flink_jobs_provider.reconciling.dli.progress import (
     warning,
 )
 from flink_jobs_provider.reconciling.dli.step_runner import NotNow, StepRunner
-from flink_jobs_provider.reconciling.dli.step_watch import described
+from flink_jobs_provider.reconciling.dli.step_watch import (
+    came_up_and_was_ended,
+    described,
+    has_new_savepoint,
+)
 from flink_jobs_provider.reconciling.job_errors import (
+    ENDED_BY_OTHERS,
     RUNS_AGAIN,
     neither_started,
     no_retained_checkpoint,
@@ -182,7 +187,10 @@ class ChangeSteps:
             if not self._goes_back(job, step):
                 raise
             raise await self._back_after(error, job) from None
-        if after is None or not (after.active or after.status is JobStatus.FINISHED):
+        before = replace(job, last_savepoint=step.imported or job.last_savepoint)
+        ended = after is not None and came_up_and_was_ended(after, before)
+        up = after is not None and (after.active or after.status is JobStatus.FINISHED)
+        if after is None or not (up or ended):
             raise await self._not_started(step, job, after)
         progress.down = False
         after = replace(after, job_id=await self._steps.id_of(after.run_id))
@@ -194,6 +202,8 @@ class ChangeSteps:
         own = origin and same_path(origin, job.last_savepoint)
         if own and not self._plane.capabilities.keeps_savepoints:
             record = self._with_one_that_lasts(record)
+        if ended:
+            record = self._ended_by_others(record, before, after)
         progress.base, progress.started = record, True
         return record
 
@@ -204,6 +214,17 @@ class ChangeSteps:
         if last is None or lies_in_own(last, counted.spec, self._wanted):
             return counted
         return warning(counted, self._wanted)
+
+    def _ended_by_others(self, record: JobRecord, before: StepJob, after: StepJob) -> JobRecord:
+        """Record that somebody has ended what came up: it is not a version that failed.
+
+        To go back to the one before would drop what it has done since, and undo that.
+        """
+        self._say(f"{self._wanted.job_name}: {ENDED_BY_OTHERS}")
+        saved = has_new_savepoint(after, before)
+        record = with_savepoint_of(record, after, SavepointReason.FOUND) if saved else record
+        status = JobStatus.STOPPED if saved else JobStatus.CANCELED
+        return record.model_copy(update={"status": status})
 
     def _called(self, step: NextStep) -> Action:
         """Return what a start is called in the record."""

@@ -267,6 +267,10 @@ class _Removal:
             await self._next(job)
         except NotNow:
             return None  # somebody was faster, or the service is busy
+        except ActionFailed:
+            if await self._find() is not None:
+                raise
+            return None  # it has gone meanwhile
         except JobError as error:
             error.complete(now=self._steps.going_on)
             raise

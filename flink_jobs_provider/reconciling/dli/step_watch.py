@@ -136,6 +136,8 @@ class StopEnded(StepEnded):
         )
 
     def _ended(self, shown: _StepShown) -> bool:
+        if shown.job.active and shown.job.started != shown.before.started:
+            return shown.settled  # somebody else has started it: that shows nothing of the stop
         if shown.job.active:
             return super()._ended(shown)
         lags = self.savepoint and shown.job.status is JobStatus.CANCELED
@@ -176,6 +178,13 @@ TAKEN_OVER = Shown[tuple[str, ...]](
 def has_new_savepoint(job: StepJob, before: StepJob) -> bool:
     """Whether a job shows a savepoint that it did not show before."""
     return bool(job.last_savepoint) and not same_path(job.last_savepoint, before.last_savepoint)
+
+
+def came_up_and_was_ended(job: StepJob, before: StepJob) -> bool:
+    """Return whether a job came up by a start, and was stopped or cancelled since, by others."""
+    if job.status is not JobStatus.CANCELED:
+        return False
+    return job.started > before.started or has_new_savepoint(job, before)
 
 
 def described(job: StepJob) -> str:

@@ -15,9 +15,11 @@ from flink_jobs_provider.control_planes.service_planes import (
 from flink_jobs_provider.model.action import STARTS, Action
 from flink_jobs_provider.model.errors import (
     ActionFailed,
+    ActionInProgress,
     DeadlineExceeded,
     EngineGone,
     JobError,
+    JobVanished,
     PermanentError,
 )
 from flink_jobs_provider.model.spec import JobSpec
@@ -30,7 +32,7 @@ from flink_jobs_provider.reconciling.hdinsight.action_watch import (
     described,
     succeeded,
 )
-from flink_jobs_provider.reconciling.job_errors import did_not_stay_up
+from flink_jobs_provider.reconciling.job_errors import ENDED_BY_OTHERS, did_not_stay_up
 from flink_jobs_provider.reconciling.service_loop import AWAY_PAUSE, SETTLES, until_idle
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, service_backoff
 
@@ -157,6 +159,9 @@ class ActionRunner:
         """Watch what was started; one that does not stay up is cancelled, where it still runs."""
         found, why = await self._until_settled(row, spec)
         if not why:
+            others = found is not None and found.action in (Action.STOP, Action.CANCEL)
+            if found is not None and others and not found.active:
+                self._say(f"{order.job_name}: {ENDED_BY_OTHERS}")
             return ActionOutcome(found)
         why = did_not_stay_up(spec.settle_seconds, why)
         if (
@@ -187,6 +192,8 @@ class ActionRunner:
 
         Raises:
             Unanswered: It does not show, so it may never have arrived.
+            ActionInProgress: Another action was begun since.
+            JobVanished: The job is no longer listed.
             DeadlineExceeded: It has not ended yet.
         """
         order, timeout = ended.order, ended.timeout
@@ -201,6 +208,18 @@ class ActionRunner:
             backoff=service_backoff(),
             about=order.job_name,
         )
+        if waited.failed and ended.arrived and waited.last is not None:
+            raise ActionInProgress(
+                f"{order.job_name}: {order.action} was accepted, and {waited.reason}",
+                now=described(waited.last).capitalize(),
+                remedy="Run again to go on from there",
+            )
+        if waited.failed and ended.arrived:
+            raise JobVanished(
+                f"{order.job_name}: {order.action} was accepted, and {waited.reason}",
+                now="Nothing else was begun",
+                remedy="Run again: it goes on from the job's last savepoint, if there is one",
+            )
         if waited.failed:
             raise Unanswered(
                 f"{order.job_name}: the answer to {order.action} was lost, and {waited.reason}",

@@ -58,16 +58,22 @@ class ActionEnded:
         settled = self.arrived and seconds >= SETTLES
         if row is None and self.order.action is Action.DELETE:
             return Met()
-        steady = history[-1].at - history[-1].since >= SETTLES
+        shown_for = history[-1].at - history[-1].since
+        steady = shown_for >= SETTLES
         lags = self.before is not None and self.before.stop_failed and not steady
         ended = row is not None and _ended(self.order.action, row, settled=settled, lags=lags)
         if ended and shown and row and not steady and self.saves and self.lacks_savepoint(row):
             return NotYet(f"{described(row)}, without the savepoint that it took")
+        vanished = row is None and self.before is not None and shown_for >= ARRIVES
+        if vanished:
+            return Failed("the job service no longer lists the job", self)
         # The same failure once more may look as the one before; a success never does.
         if ended and (shown or (settled and row and not succeeded(self.order, row))):
             return Met()
         if self.failed and settled and not shown:
             return Met()
+        if row and steady and self.is_overtaken(row):
+            return Failed(f"{row.action} was begun on it since, by somebody else", self)
         if not self.arrived and not shown and seconds >= min(ARRIVES, self.timeout):
             return Failed("the list of jobs does not show that it arrived", self)
         return NotYet(described(row))
@@ -84,6 +90,12 @@ class ActionEnded:
             return False
         old = self.before.last_savepoint if self.before else ""
         return not row.last_savepoint or same_path(row.last_savepoint, old)
+
+    def is_overtaken(self, row: ActionJob) -> bool:
+        """Return whether a row shows an action that was begun after ours: so that has ended."""
+        if not self.arrived or row.action in (None, self.order.action):
+            return False
+        return self.before is None or _facts(row) != _facts(self.before)
 
     def shown(self, history: RowHistory) -> bool:
         """Return whether a row has shown that it was our action."""

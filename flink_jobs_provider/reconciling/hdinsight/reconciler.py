@@ -13,7 +13,7 @@ from flink_jobs_provider.control_planes.service_planes import (
     Version,
 )
 from flink_jobs_provider.model.action import Action, JobStatus
-from flink_jobs_provider.model.errors import ActionFailed, ActionInProgress
+from flink_jobs_provider.model.errors import ActionFailed, ActionInProgress, JobVanished
 from flink_jobs_provider.model.on_delete import OnDelete
 from flink_jobs_provider.model.record import JobRecord, Removed
 from flink_jobs_provider.model.spec import JobSpec
@@ -127,7 +127,7 @@ class _Removal:
         order = Order(action, spec.job_name, row.run_id)
         try:
             outcome = await self._runner.execute(order, rows, spec)
-        except ActionInProgress:
+        except (ActionInProgress, JobVanished):
             return None  # somebody was faster: wait for it, and observe again
         except OrderRefused as refusal:
             if own_row(await self._plane.jobs(), self._recorded, spec) is None:

@@ -38,11 +38,16 @@ class Killed(Exception):
 
 @dataclass
 class Launch:
-    """One start of a version: what was run, and from what."""
+    """One start of a version: what was run, and from what.
+
+    Attributes:
+        newest: The newest savepoint that there was.
+    """
 
     name: str
     main_class: str
     restored_from: str | None
+    newest: str | None
 
 
 @dataclass
@@ -313,7 +318,8 @@ class FakeDli:
         if main_class in self.broken:
             job.status, job.desc = self.broken[main_class], "The program failed:\nno such thing"
             return
-        self.launches.append(Launch(job.name, main_class, restored))
+        last = self.savepoints[-1] if self.savepoints else None
+        self.launches.append(Launch(job.name, main_class, restored, last))
         job.jid = f"{len(self.launches):032x}"
         job.status = "job_running"
         job.desc = f"Job started from {restored}" if restored and self.gateway else ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,10 @@ class Stack:
         """What the state says of the job, which was created."""
         assert self.record is not None
         return self.record
+
+    def alongside(self) -> Stack:
+        """Return another run that knows the same, on the same service."""
+        return copy(self)
 
     def plan(self, wanted: JobSpec) -> Plan:
         """Preview."""

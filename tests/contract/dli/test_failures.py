@@ -330,3 +330,21 @@ def test_a_savepoint_of_just_before_is_not_that_of_the_stop(
         stack.up(spec("New", savepoint_directory=BESIDE))
     assert f"A savepoint of just before is in {BESIDE}/orders/" in caught.value.now
     assert [launch.main_class for launch in stack.dli.launches] == ["Old"]
+
+
+@pytest.mark.parametrize("on_delete", ["cancel", "savepoint"])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_job_that_goes_while_it_is_deleted_is_deleted(when: str, on_delete: str) -> None:
+    """Shows it for a job that has gone before its stop was sent, or afterwards."""
+    stack = running()
+    stack.up(spec(on_delete=on_delete))
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if not request.url.path.endswith("/jobs/stop"):
+            return None
+        answer = stack.dli._answer(request) if when == "after" else None
+        stack.dli.jobs.clear()
+        return answer
+
+    stack.dli.unlike = unlike
+    assert stack.destroy() is None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
-from flink_jobs_provider.model.errors import ClusterUnreachable, JobError
+from flink_jobs_provider.model.errors import ClusterUnreachable, JobError, StateUnavailable
 from flink_jobs_provider.model.savepoint import same_path
 from tests.contract.dli.stack import Stack, restored, running, spec
 from tests.contract.late_request import LateRequest
@@ -47,3 +48,23 @@ def test_a_create_that_arrives_late(late: str) -> None:
     stack.up(spec("New"))
     assert [launch.main_class for launch in stack.dli.launches] == ["New"]
     assert len(stack.dli.jobs) == 1
+
+
+def test_a_stop_that_shows_late_is_not_ended_by_a_start_of_somebody_else() -> None:
+    """Shows two updates at once: that which stops the other's version does not call it running."""
+    stack = running(lags=5.0)
+    left = [1]
+
+    def unlike(request: httpx.Request) -> None:
+        if left and request.url.path.endswith("/jobs/stop"):
+            left.pop()
+            job = stack.dli.job()
+            stack.dli._stop(job, True)
+            stack.time.time += 60
+            stack.dli._launch(job, True)
+
+    stack.dli.unlike = unlike
+    with pytest.raises(StateUnavailable, match="it was started again since it was recorded"):
+        stack.up(spec("New"))
+    assert stack.dli.job().status == "job_cancel_success", "as the error says"
+    assert len(stack.dli.savepoints) == 2

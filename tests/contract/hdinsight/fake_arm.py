@@ -32,12 +32,17 @@ class Killed(Exception):
 
 @dataclass
 class Launch:
-    """One start of a version: what was run, and from what."""
+    """One start of a version: what was run, and from what.
+
+    Attributes:
+        newest: The newest savepoint that there was.
+    """
 
     name: str
     entry_class: str
     restored_from: str | None
     by: str
+    newest: str | None
 
 
 @dataclass
@@ -263,7 +268,8 @@ class FakeArm:
 
     def _launched(self, job: dict[str, Any], restore: str | None, by: str) -> None:
         job |= {"jobId": f"{len(self.launches) + 1:032x}", "status": "RUNNING"}
-        self.launches.append(Launch(job["jobName"], job["entryClass"], restore, by))
+        newest = self.savepoints[-1] if self.savepoints else None
+        self.launches.append(Launch(job["jobName"], job["entryClass"], restore, by, newest))
 
 
 def _error(status: int, code: str, message: str) -> httpx.Response:

@@ -13,6 +13,7 @@ from flink_jobs_provider.model.errors import (
     ActionFailed,
     ClusterRefused,
     JobError,
+    JobVanished,
     OwnedElsewhere,
     PermanentError,
 )
@@ -146,6 +147,37 @@ def test_a_job_that_was_deleted_meanwhile_is_not_reported_as_it_was() -> None:
         "The job service lists no job of this name; the last savepoint of it that is known is "
         f"{path}."
     )
+
+
+def gone_when_ordered(stack: Stack, action: str) -> None:
+    """Have the job go when an action on it was accepted."""
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if not orders(request, action):
+            return None
+        answer = stack.arm._answer(request)
+        stack.arm.rows.pop().ends = None
+        return answer
+
+    stack.arm.unlike = unlike
+
+
+def test_a_job_that_goes_while_an_action_on_it_is_waited_for_is_not_waited_for_long() -> None:
+    stack = running()
+    gone_when_ordered(stack, "UPDATE")
+    began = stack.time.now()
+    with pytest.raises(JobVanished) as caught:
+        stack.up(spec("New"))
+    assert caught.value.happened == (
+        "orders: UPDATE was accepted, and the job service no longer lists the job."
+    )
+    assert 60 <= stack.time.now() - began < 120
+
+
+def test_a_job_that_goes_while_it_is_ended_is_deleted() -> None:
+    stack = running()
+    gone_when_ordered(stack, "CANCEL")
+    assert stack.destroy() is None
 
 
 def test_a_job_that_failed_meanwhile_is_judged_again() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import httpx
 import pytest
 
 from flink_jobs_provider.model.action import JobStatus
@@ -45,3 +46,43 @@ def test_a_version_that_stays_up_takes_its_settle_time() -> None:
     took = stack.time.now() - began
     stack.up(spec("New", settle_time="0s"))
     assert stack.time.now() - began - took < took - 9
+
+
+def stop_when_up(stack: Stack, after: float) -> None:
+    """Have somebody stop the new version with a savepoint, some seconds after it came up."""
+    due: list[float] = []
+
+    def unlike(_request: httpx.Request) -> None:
+        job = stack.arm.rows[0].properties
+        if (job["entryClass"], job["status"], len(due)) == ("New", "RUNNING", 0):
+            due.append(stack.time.now() + after)
+        if due and stack.time.now() >= due[0] and job["action"] == "UPDATE":
+            path = stack.arm._savepoint(job)
+            job.update(action="STOP", status="STOPPED", lastSavePoint=path)
+
+    stack.arm.unlike = unlike
+
+
+def test_a_version_that_others_stop_when_it_is_up_is_not_taken_back() -> None:
+    """Shows that what it has done since counts, and not the savepoint of the version before it."""
+    stack = Stack()
+    stack.up(spec())
+    stop_when_up(stack, 5)
+    stack.up(spec("New", settle_time="30s"))
+    assert stack.arm.actions() == ["NEW", "UPDATE"]
+    assert "orders: it came up, and somebody else has stopped or cancelled it since" in stack.said
+    stack.refresh()
+    record = stack.up(spec("New", settle_time="30s"))
+    assert record.restored_from == stack.arm.launches[-1].restored_from == stack.arm.savepoints[1]
+
+
+def test_a_version_that_others_stop_before_it_is_seen_is_started_from_its_own_state() -> None:
+    """Shows an action that another one has overtaken: it is not waited for to the end."""
+    stack = Stack()
+    stack.up(spec())
+    stop_when_up(stack, 0)
+    began = stack.time.now()
+    record = stack.up(spec("New"))
+    assert stack.time.now() - began < 120
+    assert stack.arm.actions() == ["NEW", "UPDATE", "START"]
+    assert record.restored_from == stack.arm.launches[-1].restored_from == stack.arm.savepoints[1]
