@@ -18,6 +18,7 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
+from flink_jobs_provider.control_planes.http import SharedCall
 from flink_jobs_provider.gateway.apis.dli import DLI_PATHS, Calls, dli_routes
 from flink_jobs_provider.gateway.apis.dli import openapi as dli_openapi
 from flink_jobs_provider.gateway.apis.dli.conventions import DliConventions, SignatureCheck
@@ -66,6 +67,8 @@ from flink_jobs_provider.wire.hdinsight import ApiVersion
 _log = structlog.get_logger("gateway.app")
 
 HEALTH, READY = "/healthz", "/readyz"
+#: Seconds that readiness is known for: it writes to the disks, and anybody may ask for it.
+_READY_AGE = 1.0
 
 
 class Metrics(Protocol):
@@ -246,7 +249,7 @@ class _OwnRoutes:
         metrics: Metrics,
         served: Sequence[DescribedRoute],
     ) -> None:
-        self._service = service
+        self._readiness = SharedCall(service.ready)
         self._served = served
         self._documents: dict[ApiVersion, dict[str, Any]] = {}
         self._keys = [cluster.key for cluster in clusters]
@@ -268,7 +271,7 @@ class _OwnRoutes:
     async def _ready(self, request: Request) -> Response:
         """Return whether the gateway can work."""
         try:
-            problems = await self._service.ready()
+            problems = await self._readiness.get(_READY_AGE)
         except Exception as error:  # noqa: BLE001 - whatever it is, the gateway is not ready
             _log.error("readiness could not be checked", exc_info=error)
             problems = ["Readiness could not be checked: the gateway's log has the reason."]

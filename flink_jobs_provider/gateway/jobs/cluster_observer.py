@@ -38,6 +38,9 @@ from flink_jobs_provider.reconciling.flink.reconciler import Reconciler
 
 _log = logging.getLogger(__name__)
 
+#: What follows the address of a cluster in that of a page of its dashboard.
+_PAGE = "/#/"
+
 
 class Observer:
     """Observes one cluster, and records what has changed there.
@@ -60,6 +63,8 @@ class Observer:
         self.trouble: JobError | None = None
         #: Numbers of the jobs that could not be observed the last time.
         self._unobserved: set[int] = set()
+        #: Whether the records of all jobs that run have the cluster's present address.
+        self._addressed = False
 
     async def observe(self) -> None:
         """Observe the cluster now.
@@ -144,6 +149,17 @@ class Observer:
                 ]
             if not _as_recorded(row, seen) and not await self._observed(row.number):
                 return
+        if not self._addressed:
+            self._addressed = await self._record_address()
+
+    async def _record_address(self) -> bool:
+        """Record where the jobs that run are seen; whether there was nothing to record."""
+        here = _address(self._process.plane(self._cluster))
+        jobs = await self._process.call(self._store.jobs_with_status, self._cluster.key, ACTIVE)
+        elsewhere = [job.number for job in jobs if _seen_at(job) not in (None, here)]
+        for number in elsewhere:
+            await self._observed(number)
+        return not elsewhere
 
     async def _observed(self, number: int) -> bool:
         """Refresh a job's row; whether others can be, whatever is the matter with this one.
@@ -173,9 +189,22 @@ class Observer:
         reconciler = Reconciler(plane, local_paths=target.loopback, clock=self._process.clock)
         recorded = read_record(row.record, target)
         seen = await reconciler.refresh(recorded)
+        if seen.status.active and seen.job_id:
+            seen = seen.model_copy(update={"dashboard_url": plane.dashboard(seen.job_id)})
         if seen != recorded or seen.status != row.status:
             state = await with_end(plane, JobState(stored_record(seen), seen.status.value))
             await self._process.call(self._store.observe, row.number, row.revision, state)
+
+
+def _address(plane: ControlPlane) -> str:
+    """Return where a cluster is, as the dashboards of its jobs begin."""
+    return plane.dashboard("").partition(_PAGE)[0]
+
+
+def _seen_at(job: StoredJob) -> str | None:
+    """Return where the cluster was that listed a job last; None where that is not on record."""
+    dashboard = job.record.get("dashboard_url")
+    return str(dashboard).partition(_PAGE)[0] if dashboard else None
 
 
 def _log_unrecorded(error: RecordsError) -> None:
@@ -222,7 +251,8 @@ _TRIES = 12
 class LostJobRecovery:
     """Asks for a RE_LAUNCH of each job that one cluster has lost for a while.
 
-    A job that was stopped, cancelled, or came to its end is none of these.
+    A job that was stopped, cancelled, or came to its end is none of these. Nor is one that was
+    listed last at another address than the cluster has now: it may still run there.
     """
 
     def __init__(
@@ -233,6 +263,8 @@ class LostJobRecovery:
     ) -> None:
         self._process = process
         self._cluster = cluster
+        clusters = process.configuration.clusters
+        self._target = next(each.flink for each in clusters if each.key == cluster)
         self._submit = submit
         self._lost_since: dict[int, float] = {}
 
@@ -240,12 +272,16 @@ class LostJobRecovery:
         """Start what is due, the cluster having just been seen."""
         process = self._process
         lost = await process.call(process.store.jobs_with_status, self._cluster, ["LOST"])
+        here = _address(process.planes.of(self._target))
         now = time.monotonic()
         self._lost_since = {job.number: self._lost_since.get(job.number, now) for job in lost}
         for job in lost:
             waited = now - self._lost_since[job.number] >= process.intervals.relaunch_after
             if job.last.finished_at is not None and waited and await self._due(job):
-                await self._start(job)
+                if _seen_at(job) in (None, here):
+                    await self._start(job)
+                else:
+                    await self._leave(job, here)
 
     async def _due(self, job: StoredJob) -> bool:
         """Whether it is time to try; after one that failed, twice as long as before it."""
@@ -263,6 +299,17 @@ class LostJobRecovery:
         now = await process.call(process.store.now)
         waited = (now - (job.last.finished_at or now)).total_seconds()
         return waited >= min(pause, process.intervals.longest_relaunch_pause)
+
+    async def _leave(self, job: StoredJob, here: str) -> None:
+        """Report why a job is not started."""
+        reason = (
+            f"The cluster at {here} does not list job {job.job_id}, which was listed last at "
+            f"{_seen_at(job)}: it may still run there, so the gateway does not start it by itself"
+        )
+        if job.record.get("job_output") != reason:
+            _log.warning("job %s is lost: %s", job.job_name, reason)
+            state = JobState({**job.record, "job_output": reason}, job.status)
+            await self._process.call(self._process.store.observe, job.number, job.revision, state)
 
     async def _start(self, job: StoredJob) -> None:
         request = ActionRequest(

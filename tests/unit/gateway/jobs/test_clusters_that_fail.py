@@ -472,3 +472,55 @@ def test_a_start_that_was_queued_waits_for_task_managers_all_the_same(tmp_path: 
             assert (await gateway.ended(row.id)).result is ActionResult.SUCCESS
 
     asyncio.run(life())
+
+
+@pytest.mark.parametrize("still", [True, False], ids=["listed", "not listed"])
+def test_a_job_that_may_run_at_another_address_is_not_started(
+    tmp_path: Path, still: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Shows a changed flink.url: of the same cluster, and of another one while the first runs on.
+
+    Where the job is listed at the new address, it is started again when that loses it.
+    """
+
+    async def life() -> None:
+        gateway = Gateway(tmp_path, intervals=WATCHFUL)
+        await gateway.start()
+        job_id = (await gateway.done("NEW", flink_configuration=RETAINED)).record.job_id
+        gateway.flink.pass_time(70)
+        await gateway.stop()
+
+        monkeypatch.setattr(
+            gateway.flink, "dashboard", lambda job: f"http://new:8081/#/job/running/{job}/overview"
+        )
+        if not still:
+            gateway.flink.restart_job_manager()
+        async with gateway.running():
+            await gateway.look()
+            if still:
+                row = await gateway.row()
+                assert (
+                    row.record.dashboard_url == f"http://new:8081/#/job/running/{job_id}/overview"
+                )
+                gateway.flink.restart_job_manager()
+                assert (await relaunched(gateway)).result is ActionResult.SUCCESS
+                return
+            async with asyncio.timeout(180):
+                while (  # noqa: ASYNC110 - there is nothing that would tell
+                    "may still run there" not in (await gateway.row()).record.job_output
+                ):
+                    await asyncio.sleep(0.01)
+            for _ in range(3):
+                await gateway.look()
+                await asyncio.sleep(0.05)
+            row = await gateway.row()
+            assert (row.status, row.last.action) == ("LOST", "NEW")
+            assert row.record.job_output == (
+                f"The cluster at http://new:8081 does not list job {job_id}, which was listed last "
+                "at http://flink:8081: it may still run there, so the gateway does not start it by "
+                "itself"
+            )
+            assert gateway.flink.active() == []
+            assert (await gateway.done("RE_LAUNCH")).status == "RUNNING"
+
+    asyncio.run(life())

@@ -13,6 +13,7 @@ import structlog
 from starlette.types import Message
 from structlog.testing import capture_logs
 
+from flink_jobs_provider.gateway import web_app
 from flink_jobs_provider.gateway.configuration import Limits
 from flink_jobs_provider.gateway.http.api_answers import status_of
 from flink_jobs_provider.gateway.refusals import Refusal
@@ -376,6 +377,28 @@ def test_health_and_readiness() -> None:
     assert answer.json() == {"status": "not ready"}
     assert gateway.call("GET", "/readyz", caller="nobody").json() == {"status": "not ready"}
     assert gateway.call("GET", "/readyz").json()["problems"] == gateway.service.problems
+
+
+def test_readiness_is_not_checked_for_each_who_asks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shows that a flood of unauthenticated requests does not have the disks written to by each."""
+    gateway = Gateway()
+    checks = 0
+
+    async def ready() -> list[str]:
+        nonlocal checks
+        checks += 1
+        return []
+
+    async def flood() -> None:
+        transport = httpx.ASGITransport(app=gateway.app())
+        async with httpx.AsyncClient(transport=transport, trust_env=False) as client:
+            asked = (client.get("https://host/readyz") for _ in range(20))
+            assert {answer.status_code for answer in await asyncio.gather(*asked)} == {200}
+
+    monkeypatch.setattr(web_app, "_READY_AGE", 3600.0)
+    monkeypatch.setattr(gateway.service, "ready", ready)
+    asyncio.run(flood())
+    assert checks == 1
 
 
 def test_a_gateway_that_cannot_tell_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
