@@ -29,6 +29,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _LONGEST = 500
+#: How far clocks may be apart before that is reported: Huawei's signatures allow 15 minutes.
+_SKEW = 300.0
 #: Seconds within which a job service must answer.
 SERVICE_ANSWERS_WITHIN = 60.0
 #: Statuses after which it is unknown whether what was sent was taken.
@@ -172,7 +174,9 @@ def retry_after(response: httpx.Response) -> float | None:
     if value.replace(".", "", 1).isdigit():
         return float(value)
     when = date_in(value)
-    return None if when is None else max(0.0, (when - datetime.now(UTC)).total_seconds())
+    # By the service's clock, where it shows that: this machine's may differ.
+    now = date_in(response.headers.get("date", "")) or datetime.now(UTC)
+    return None if when is None else max(0.0, (when - now).total_seconds())
 
 
 def asking(error: JobError, response: httpx.Response) -> JobError:
@@ -189,6 +193,22 @@ def date_in(value: str) -> datetime | None:
     except ValueError:
         return None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+#: What to do about credentials that are refused, where the clocks differ.
+SET_CLOCK = "Set the clock: signatures and tokens are checked against it"
+
+
+def skew(response: httpx.Response, now: datetime) -> str:
+    """Return by how much this machine's clock differs from the service's, if that is too much."""
+    there = date_in(response.headers.get("date", ""))
+    if there is None:
+        return ""
+    ahead = (now - there).total_seconds()
+    if abs(ahead) <= _SKEW:
+        return ""
+    which = "ahead of" if ahead > 0 else "behind"
+    return f"this machine's clock is {abs(ahead) / 60:.0f} minutes {which} the service's"
 
 
 TRIES = 4

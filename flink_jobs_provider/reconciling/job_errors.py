@@ -184,6 +184,11 @@ def too_old(wanted: JobSpec, job: ObservedJob, taken: int, now: float) -> StateU
     )
 
 
+def timeouts_of(*steps: str) -> str:
+    """Name the inputs that limit what these steps take."""
+    return " or ".join(f"timeouts.{step}" for step in steps)
+
+
 def did_not_stay_up(settle: float, why: str) -> str:
     """Return what happened to a version that did not stay up for its settle time, in seconds."""
     return f"it did not stay up for {settle:.0f} s: {why}"

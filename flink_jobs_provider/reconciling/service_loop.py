@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, TypeAlias, TypeVar
 
 from flink_jobs_provider.artifacts import Jar
-from flink_jobs_provider.control_planes.service_planes import ActionJob, ActionPlane, StepPlane
+from flink_jobs_provider.control_planes.service_planes import (
+    ActionJob,
+    ActionPlane,
+    Busy,
+    StepPlane,
+)
 from flink_jobs_provider.model.errors import (
     ActionInProgress,
     DeadlineExceeded,
@@ -33,6 +38,22 @@ SETTLES = 30.0
 ARRIVES = 60.0
 #: The pause after a job service did not answer, in seconds.
 AWAY_PAUSE = 5.0
+
+
+#: How long a service that accepts nothing for now is left alone, where it names no longer time.
+_BUSY, _LONGEST_BUSY = 5.0, 60.0
+
+
+class BusyRest:
+    """The pauses of one run for a service that accepts nothing for now: they grow."""
+
+    def __init__(self) -> None:
+        self._pause = _BUSY
+
+    def after(self, busy: Busy) -> float:
+        """Return the pause in seconds, which is at least the one that the service asks for."""
+        pause, self._pause = self._pause, min(2 * self._pause, _LONGEST_BUSY)
+        return max(pause, busy.seconds or 0.0)
 
 
 @dataclass(frozen=True)

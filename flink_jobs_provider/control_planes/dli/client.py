@@ -17,14 +17,15 @@ import httpx
 from flink_jobs_provider.control_planes.connection import secret
 from flink_jobs_provider.control_planes.http import (
     AMBIGUOUS,
+    SET_CLOCK,
     ServiceClient,
     asking,
-    date_in,
     json_of,
     open_http,
     plain,
     retry_after,
     retrying,
+    skew,
 )
 from flink_jobs_provider.control_planes.protocol import Guard, Resolve, Sleep
 from flink_jobs_provider.control_planes.service_planes import (
@@ -45,9 +46,6 @@ from flink_jobs_provider.model.target import DliTarget
 MISSING = frozenset({"DLI.16001", "DLI.0002"})
 #: Trouble of the service itself, also with status 400.
 TROUBLE = "DLI.0999"
-
-#: How far clocks may be apart before that is reported; the service takes 15 minutes.
-_SKEW = 300.0
 
 
 def succeeded(body: Any) -> bool:
@@ -81,18 +79,6 @@ def is_missing(status: int, code: str) -> bool:
 def no_such_route(status: int, code: str) -> bool:
     """Whether the service has no such call."""
     return status in (404, 405, 501) and not code.startswith("DLI.")
-
-
-def skew(response: httpx.Response, now: datetime) -> str:
-    """Return by how much this machine's clock differs from the service's, if that is too much."""
-    there = date_in(response.headers.get("date", ""))
-    if there is None:
-        return ""
-    ahead = (now - there).total_seconds()
-    if abs(ahead) <= _SKEW:
-        return ""
-    which = "ahead of" if ahead > 0 else "behind"
-    return f"this machine's clock is {abs(ahead) / 60:.0f} minutes {which} the service's"
 
 
 def _json_in(text: Any) -> Any:
@@ -294,7 +280,7 @@ class DliClient(ServiceClient):
         if apart := skew(response, datetime.now(UTC)):
             return ClusterRefused(
                 f"{self.endpoint} refused the credentials ({status}){said}; {apart}",
-                remedy="Set the clock: signatures and tokens are checked against it",
+                remedy=SET_CLOCK,
             )
         return ClusterRefused(
             f"{self.endpoint} refused the credentials ({status}){said}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncGenerator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -12,6 +13,7 @@ import httpx
 from flink_jobs_provider.control_planes.connection import secret
 from flink_jobs_provider.control_planes.http import (
     AMBIGUOUS,
+    SET_CLOCK,
     ServiceClient,
     asking,
     is_page,
@@ -20,6 +22,7 @@ from flink_jobs_provider.control_planes.http import (
     plain,
     retry_after,
     retrying,
+    skew,
 )
 from flink_jobs_provider.control_planes.protocol import Guard, MonotonicClock, Resolve, Sleep
 from flink_jobs_provider.control_planes.service_planes import Busy, OrderRefused, Unanswered
@@ -288,9 +291,12 @@ class ArmClient(ServiceClient):
         code, message = error_in(json_of(response))
         said = message or code
         if status in (401, 403):
+            happened = f"{self.endpoint} refused the credentials ({status})"
+            happened += f": {said}" if said else ""
+            if apart := skew(response, datetime.now(UTC)):
+                return ClusterRefused(f"{happened}; {apart}", remedy=SET_CLOCK)
             return ClusterRefused(
-                f"{self.endpoint} refused the credentials ({status})"
-                + (f": {said}" if said else ""),
+                happened,
                 remedy="Check target.token or target.credential, and its role on the cluster",
             )
         if not said:

@@ -46,12 +46,13 @@ from flink_jobs_provider.reconciling.dli.step_watch import (
     steps_of,
 )
 from flink_jobs_provider.reconciling.ownership import own_row
+from flink_jobs_provider.reconciling.service_loop import BusyRest
 from flink_jobs_provider.reconciling.waiter import Clock, constant_backoff
 
 T = TypeVar("T")
 
-#: How long a service that accepts nothing for now is left alone, where it names no time.
-_BUSY, _TOO_BUSY = 5.0, 300.0
+#: The longest time for which a service that accepts nothing for now is waited for, in seconds.
+_TOO_BUSY = 300.0
 #: The pause before a step whose answer was lost is sent, or searched for, again, in seconds.
 _PAUSE = 2.0
 
@@ -68,6 +69,7 @@ class StepRunner:
         self._clock = clock
         self._say = say
         self.watch = StepWatch(plane, clock, say)
+        self._rest = BusyRest()
         #: How the job stands whose last step was sent, and not seen to its end; empty for none.
         self.going_on = ""
 
@@ -137,7 +139,7 @@ class StepRunner:
         )
         steps = ("savepoint", "cancel") if savepoint else ("cancel",)
         ended = StopEnded(job, self._plane.capabilities.shows_starts, unanswered, savepoint, safety)
-        after = await self._until_ended(ended, sent, _allowed(wanted, *steps), "the stop")
+        after = await self._until_ended(ended, sent, wanted, steps, "the stop")
         if after is None or after.active:
             raise stop_failed(wanted, job, after, savepoint=savepoint)
         if savepoint and not ended.has_saved(after):
@@ -159,8 +161,8 @@ class StepRunner:
             wanted, "the start", job, lambda: self._plane.run(job.run_id, resume=resume)
         )
         ended = StartEnded(before, self._plane.capabilities.shows_starts, unanswered)
-        allowed = _allowed(wanted, "submit", "running")
-        after = await self._until_ended(ended, sent, allowed, "the start")
+        steps = ("submit", "running")
+        after = await self._until_ended(ended, sent, wanted, steps, "the start")
         return await self.settled(after, wanted) if after and after.active else after
 
     async def settled(self, job: StepJob, wanted: JobSpec) -> StepJob | None:
@@ -184,8 +186,8 @@ class StepRunner:
         await self._sent(
             wanted, "the savepoint", job, lambda: self._plane.take_savepoint(job.run_id, directory)
         )
-        ended, allowed = SavepointEnded(job), _allowed(wanted, "savepoint")
-        after = await self._until_ended(ended, sent, allowed, "the savepoint")
+        steps = ("savepoint",)
+        after = await self._until_ended(SavepointEnded(job), sent, wanted, steps, "the savepoint")
         if after is None:
             raise savepoint_failed(wanted, job, "the job service no longer lists the job")
         if has_new_savepoint(after, job):
@@ -255,11 +257,11 @@ class StepRunner:
             raise no_import(wanted, path) from None
 
     async def _until_ended(
-        self, ended: StepEnded, sent: float, timeout: float, what: str
+        self, ended: StepEnded, sent: float, spec: JobSpec, steps: tuple[str, ...], what: str
     ) -> StepJob | None:
         """Return a job when a step that was sent at that time has ended."""
         self.going_on = f"{what.capitalize()} was sent, and may go on, in the job service"
-        after = await self.watch.until_ended(ended, sent, timeout, what)
+        after = await self.watch.until_ended(ended, sent, _allowed(spec, *steps), what, steps)
         self.going_on = ""
         return after
 
@@ -286,13 +288,17 @@ class StepRunner:
             NotOffered: The service has no such call.
             ActionFailed: It was refused.
         """
+        self.going_on = ""
         try:
             return await send()
         except Busy as busy:
             if busy.seconds is not None and busy.seconds > _TOO_BUSY:
                 raise
-            await self._clock.sleep(_BUSY if busy.seconds is None else busy.seconds)
+            await self._clock.sleep(self._rest.after(busy))
             raise NotNow from None
+        except Unanswered:
+            self.going_on = f"Whether {what} was accepted is unknown"
+            raise
         except NotOffered:
             raise
         except Missing as missing:

@@ -31,6 +31,7 @@ from flink_jobs_provider.reconciling.conditions import (
     Shown,
     waited,
 )
+from flink_jobs_provider.reconciling.job_errors import timeouts_of
 from flink_jobs_provider.reconciling.service_loop import (
     ARRIVES,
     AWAY_PAUSE,
@@ -285,9 +286,11 @@ class StepWatch:
         return waited.last
 
     async def until_ended(
-        self, ended: StepEnded, sent: float, timeout: float, what: str
+        self, ended: StepEnded, sent: float, timeout: float, what: str, steps: Sequence[str]
     ) -> StepJob | None:
         """Read a job until a step, sent at that time, has ended; return it, or None if it is gone.
+
+        `steps` are those of `Timeouts` that it takes.
 
         Raises:
             DeadlineExceeded: It has not ended yet, or has not shown.
@@ -311,7 +314,7 @@ class StepWatch:
             raise DeadlineExceeded(
                 f"{before.job_name}: {what} has not ended in {timeout:.0f} s: {waited.reason}",
                 now="It may go on, in the job service; nothing else was begun",
-                remedy="Run again to wait for it, or raise timeouts",
+                remedy=f"Run again to wait for it, or raise {timeouts_of(*steps)}",
             )
         return waited.last
 

@@ -32,8 +32,12 @@ from flink_jobs_provider.reconciling.hdinsight.action_watch import (
     described,
     succeeded,
 )
-from flink_jobs_provider.reconciling.job_errors import ENDED_BY_OTHERS, did_not_stay_up
-from flink_jobs_provider.reconciling.service_loop import AWAY_PAUSE, SETTLES, until_idle
+from flink_jobs_provider.reconciling.job_errors import (
+    ENDED_BY_OTHERS,
+    did_not_stay_up,
+    timeouts_of,
+)
+from flink_jobs_provider.reconciling.service_loop import AWAY_PAUSE, SETTLES, BusyRest, until_idle
 from flink_jobs_provider.reconciling.waiter import Clock, Waiter, service_backoff
 
 #: The steps of `Timeouts` that each action takes.
@@ -50,8 +54,6 @@ _STEPS: dict[Action, tuple[str, ...]] = {
     Action.CANCEL: ("cancel",),
     Action.DELETE: ("cancel",),
 }
-#: How long a system that accepts no orders for now is left alone, where it names no time.
-_BUSY = 5.0
 #: How long a job whose NEW was accepted may be missing from the list, as a rule.
 _LAGS = 15.0
 
@@ -81,6 +83,7 @@ class ActionRunner:
         self._clock = clock
         self._say = say
         self._waiter = Waiter(clock, say)
+        self._rest = BusyRest()
 
     async def until_idle(self, row: ActionJob, spec: JobSpec) -> None:
         """Wait for an action that somebody began, or for a status that is known."""
@@ -129,7 +132,7 @@ class ActionRunner:
         except Busy as busy:
             if busy.seconds is not None and busy.seconds > timeout:
                 raise
-            await self._clock.sleep(_BUSY if busy.seconds is None else busy.seconds)
+            await self._clock.sleep(self._rest.after(busy))
             return None
         except ActionFailed as error:
             failure = error.happened
@@ -231,7 +234,7 @@ class ActionRunner:
                 f"{order.job_name}: {order.action} has not ended in {timeout:.0f} s: "
                 f"{waited.reason}",
                 now="It may go on, on the cluster; nothing else was begun",
-                remedy="Run again to wait for it, or raise timeouts",
+                remedy=f"Run again to wait for it, or raise {timeouts_of(*_STEPS[order.action])}",
             )
         return waited.last, ended.shown(waited.history)
 

@@ -130,8 +130,8 @@ class _Removal:
         except (ActionInProgress, JobVanished):
             return None  # somebody was faster: wait for it, and observe again
         except OrderRefused as refusal:
-            if own_row(await self._plane.jobs(), self._recorded, spec) is None:
-                return None  # it has gone meanwhile
+            if own_row(await self._plane.jobs(), self._recorded, spec) != row:
+                return None  # it has gone meanwhile, or is another than it was
             now = f"The job is {row.status_word}; it was not deleted"
             raise order_refused(spec.job_name, action, refusal, now) from None
         if outcome is not None:

@@ -189,3 +189,44 @@ def test_a_service_that_stays_busy_says_how_the_job_stands(at: str) -> None:
         return
     taken = in_store(stack.dli.savepoints[-1].rstrip("/"))
     assert f"no other one is known to run; {KNOWN} {taken}." in caught.value.now
+
+
+@pytest.mark.parametrize("asked", [{}, {"Retry-After": "0"}])
+def test_a_service_that_is_busy_for_minutes_after_the_stop_is_waited_for(
+    asked: dict[str, str],
+) -> None:
+    """Shows that a job which was stopped does not stay down for it: the pauses grow."""
+    stack = running()
+    refused: list[float] = []
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if request.method != "PUT" or (refused and stack.time.now() > refused[0] + 240):
+            return None
+        refused.append(stack.time.now())
+        return error("APIGW.0308", 429, **asked)
+
+    stack.dli.unlike = unlike
+    stack.up(spec("New"))
+    assert same_path(restored(stack)[-1], stack.dli.savepoints[-1])
+
+
+def test_a_savepoint_whose_answer_was_lost_may_have_been_begun() -> None:
+    stack = running()
+
+    def unlike(request: httpx.Request) -> None:
+        if request.url.path.endswith("/savepoint"):
+            raise httpx.ReadTimeout("slow", request=request)
+
+    stack.dli.unlike = unlike
+    with pytest.raises(JobError) as caught:
+        stack.up(spec(savepoint_trigger="1", savepoint_directory="obs://bucket/beside"))
+    assert caught.value.now == "Whether the savepoint was accepted is unknown."
+
+
+def test_a_step_that_does_not_end_names_the_timeouts() -> None:
+    stack = running()
+    stack.dli.takes = 1e6
+    with pytest.raises(DeadlineExceeded, match="the stop has not ended in 2100 s") as caught:
+        stack.up(spec("New"))
+    remedy = "Run again to wait for it, or raise timeouts.savepoint or timeouts.cancel."
+    assert caught.value.remedy == remedy

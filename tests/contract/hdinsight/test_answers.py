@@ -257,6 +257,28 @@ def test_errors_of_lists(
     assert "hunter2" not in str(caught.value)
 
 
+def test_credentials_that_are_refused_since_the_clock_differs() -> None:
+    """Shows what to do where a token has long expired by the service's clock."""
+    with pytest.raises(ClusterRefused) as caught:
+        Service(error(401, "ExpiredToken", "no", Date="Mon, 05 Jan 2015 10:00:00 GMT")).jobs()
+    assert "refused the credentials (401): no; this machine's clock is " in str(caught.value)
+    assert str(caught.value).endswith(
+        " minutes ahead of the service's. Set the clock: signatures and tokens are checked against "
+        "it."
+    )
+
+
+def test_a_time_to_ask_again_is_by_the_services_clock() -> None:
+    answer = error(
+        503,
+        **{"Retry-After": "Mon, 05 Jan 2015 10:00:17 GMT", "Date": "Mon, 05 Jan 2015 10:00:00 GMT"},
+    )
+    service = Service(answer, rows({"jobName": "a"}))
+    began = service.time.now()
+    assert len(service.jobs()) == 1
+    assert service.time.now() - began == 17
+
+
 # Orders
 
 

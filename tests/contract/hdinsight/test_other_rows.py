@@ -180,6 +180,14 @@ def test_a_job_that_goes_while_it_is_ended_is_deleted() -> None:
     assert stack.destroy() is None
 
 
+def test_a_job_that_failed_while_it_is_ended_is_deleted() -> None:
+    """Shows that a refused cancel is not reported with the status of before."""
+    stack = running()
+    once(stack.arm, orders, lambda: stack.arm.job().update(status="FAILED"))
+    stack.destroy()
+    assert stack.arm.actions() == ["NEW", "DELETE"]
+
+
 def test_a_job_that_failed_meanwhile_is_judged_again() -> None:
     stack = running()
     path = stack.up(spec(**ASKED)).last_savepoint

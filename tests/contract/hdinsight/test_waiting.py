@@ -81,6 +81,8 @@ def test_a_row_that_never_appears() -> None:
     with pytest.raises(DeadlineExceeded) as caught:
         stack.up(spec(**TIMES))
     assert "NEW has not ended in 120 s: it is not listed." in str(caught.value)
+    remedy = "Run again to wait for it, or raise timeouts.submit or timeouts.running."
+    assert caught.value.remedy == remedy
 
 
 def test_a_row_without_result_or_status_is_waited_for() -> None:
@@ -256,6 +258,22 @@ def test_a_service_that_is_busy_is_asked_again_when_it_says() -> None:
     stack.arm.unlike = unlike
     stack.up(spec("New"))
     assert refused[1] - refused[0] == pytest.approx(25)
+    assert stack.arm.actions() == ["NEW", "UPDATE"]
+
+
+@pytest.mark.parametrize("asked", [{}, {"Retry-After": "0"}, {"Retry-After": "1"}])
+def test_a_service_that_is_busy_for_minutes_is_waited_for(asked: dict[str, str]) -> None:
+    """Shows it where it names no time, or too short a one: the pauses grow."""
+    stack = running()
+    until = stack.time.now() + 240
+
+    def unlike(request: httpx.Request) -> httpx.Response | None:
+        if request.url.path.endswith("runJob") and stack.time.now() < until:
+            return httpx.Response(429, headers=asked, json={})
+        return None
+
+    stack.arm.unlike = unlike
+    stack.up(spec("New"))
     assert stack.arm.actions() == ["NEW", "UPDATE"]
 
 
