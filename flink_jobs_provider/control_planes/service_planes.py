@@ -35,6 +35,11 @@ class Version:
     savepoint_directory: str | None = None
     mark: str = ""
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that it is made of is shown."""
+        return None not in (self.jar, self.entry_class, self.parallelism)
+
     def differences(self, shown: Version) -> list[str]:
         """Return in what the shown version is another than this one, as inputs are called.
 
@@ -176,7 +181,8 @@ class ActionCapabilities:
             newest first.
         keeps_jars: Whether it keeps copies of the jars that it has run.
         shows_whole_results: Whether a row shows the result of an action only together with the
-            savepoint that it took; and shows what is left of a job that ended before its stop.
+            savepoint that it took, and Flink's id of what it started; and shows what is left of a
+            job that ended before its stop.
     """
 
     actions: frozenset[Action]

@@ -184,6 +184,15 @@ def too_old(wanted: JobSpec, job: ObservedJob, taken: int, now: float) -> StateU
     )
 
 
+def deleted_without_savepoint(job_name: str, status_word: str, last: str | None) -> str:
+    """Return the line on a deletion of a job that does not run; `last` is its last savepoint."""
+    known = f"the last one that is known is {last}" if last else "none of it is known"
+    return (
+        f"{job_name}: it does not run ({status_word}), so that it is deleted without a savepoint "
+        f"of its own; {known}"
+    )
+
+
 def timeouts_of(*steps: str) -> str:
     """Name the inputs that limit what these steps take."""
     return " or ".join(f"timeouts.{step}" for step in steps)

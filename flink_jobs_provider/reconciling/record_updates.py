@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 from flink_jobs_provider.control_planes.service_planes import ActionJob
 from flink_jobs_provider.model.action import Action, ActionResult, JobStatus
@@ -214,6 +215,8 @@ def started(
     `origin` is what it started from; None for nothing, or where only the system knows.
     """
     record = base or JobRecord(spec=wanted, status=JobStatus.RUNNING)
+    if row.job_id is None and record.job_id is None:
+        row = replace(row, job_id=row.run_id)  # one that has run must not look new
     # From a checkpoint of its own, or from its newest state: the system does not show which.
     own = (Action.LAST_STATE_UPDATE, Action.RE_LAUNCH, Action.UPDATE, Action.START)
     from_own = not origin and action in own

@@ -28,6 +28,7 @@ from flink_jobs_provider.planning.plan import previous_version
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.conditions import Judgement, Met, NotYet, Observation, Shown
 from flink_jobs_provider.reconciling.job_errors import no_way_back
+from flink_jobs_provider.reconciling.record_updates import NOTHING_TO_STOP
 from flink_jobs_provider.reconciling.waiter import Waited, Waiter, service_backoff
 
 Job = TypeVar("Job", bound=ActionJob)
@@ -227,6 +228,13 @@ class ServiceReconciler(ABC, Generic[Plane]):
             "comes back each time, or accepts no orders",
             remedy="Is somebody else changing it? Run again to go on",
         )
+
+
+def reporting_end(record: JobRecord, say: Say) -> JobRecord:
+    """Return what is recorded of an ended job; report that nothing was left to stop, if so."""
+    if record.job_output.startswith(NOTHING_TO_STOP):
+        say(f"{record.spec.job_name}: {record.job_output}")
+    return record
 
 
 async def secure_in_storage(

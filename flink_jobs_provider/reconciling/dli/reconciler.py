@@ -32,7 +32,11 @@ from flink_jobs_provider.reconciling.dli.progress import (
 )
 from flink_jobs_provider.reconciling.dli.step_runner import NotNow, StepRunner
 from flink_jobs_provider.reconciling.dli.step_watch import described
-from flink_jobs_provider.reconciling.job_errors import adopted_and_down, refuse_stranger
+from flink_jobs_provider.reconciling.job_errors import (
+    adopted_and_down,
+    deleted_without_savepoint,
+    refuse_stranger,
+)
 from flink_jobs_provider.reconciling.ownership import (
     asks_for_its_savepoint,
     goes_on_as_recorded,
@@ -43,13 +47,12 @@ from flink_jobs_provider.reconciling.ownership import (
     stranger,
 )
 from flink_jobs_provider.reconciling.record_updates import (
-    NOTHING_TO_STOP,
     ended,
     seen,
     with_row,
     with_savepoint_of,
 )
-from flink_jobs_provider.reconciling.service_loop import ServiceReconciler, Turn
+from flink_jobs_provider.reconciling.service_loop import ServiceReconciler, Turn, reporting_end
 from flink_jobs_provider.reconciling.waiter import Clock
 from flink_jobs_provider.wire.dli import DESCRIBING, WHILE_RUNNING
 
@@ -164,10 +167,7 @@ class _Change(ChangeSteps):
         if job is not None:
             job = replace(job, status=status_of(job, progress.recorded))
         saved = job is not None and job.status is JobStatus.STOPPED
-        record = ended(progress.base, progress.wanted, job, saved=saved)
-        if record.job_output.startswith(NOTHING_TO_STOP):
-            self._say(f"{progress.wanted.job_name}: {record.job_output}")
-        return record
+        return reporting_end(ended(progress.base, progress.wanted, job, saved=saved), self._say)
 
     async def _adopted(self, job: StepJob) -> JobRecord:
         """Take over the wanted version, which a run that died has started.
@@ -330,8 +330,5 @@ class _Removal:
         """Report that no savepoint can be taken of a job that does not run."""
         self._reported = True
         last = self._recorded.last_savepoint or job.last_savepoint
-        known = f"; the last one that is known is {last}" if last else "; none of it is known"
-        self._say(
-            f"{self._recorded.spec.job_name}: it does not run ({job.status_word}), so that it is "
-            f"deleted without a savepoint of its own{known}"
-        )
+        name = self._recorded.spec.job_name
+        self._say(deleted_without_savepoint(name, job.status_word, last))

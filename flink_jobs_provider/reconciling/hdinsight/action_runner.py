@@ -137,8 +137,8 @@ class ActionRunner:
         except ActionFailed as error:
             failure = error.happened
         old = next((job for job in before if job.run_id == order.run_id), None)
-        saves = not self._plane.capabilities.shows_whole_results
-        ended = ActionEnded(order, old, timeout, arrived, bool(failure), saves)
+        in_parts = not self._plane.capabilities.shows_whole_results
+        ended = ActionEnded(order, old, timeout, arrived, bool(failure), in_parts)
         try:
             row, shown = await self._until_ended(ended, {job.run_id for job in before}, sent)
         except JobError as error:
@@ -148,7 +148,7 @@ class ActionRunner:
             return ActionOutcome(row, failure)
         if row is not None and not succeeded(order, row):
             return ActionOutcome(row, failure or row.output or described(row))
-        if row and saves and order.action not in STARTS and ended.lacks_savepoint(row):
+        if row and in_parts and order.action not in STARTS and ended.lacks_savepoint(row):
             return ActionOutcome(row, _UNSAVED, unsaved=True)
         if row is not None and order.action in STARTS:
             return await self._settled(order, row, spec)

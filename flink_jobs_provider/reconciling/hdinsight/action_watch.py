@@ -42,7 +42,8 @@ class ActionEnded:
         arrived: Whether the order is known to have arrived.
         failed: Whether the system reported, apart from the row, that it failed: a row that shows
             nothing of it is not waited for long.
-        saves: Whether a success may show before the savepoint that it took, which is waited for.
+        in_parts: Whether a success may show before what it brought about, which is waited for: the
+            savepoint that it took, and Flink's id of what it started.
     """
 
     order: Order
@@ -50,7 +51,7 @@ class ActionEnded:
     timeout: float
     arrived: bool
     failed: bool = False
-    saves: bool = False
+    in_parts: bool = False
 
     def judge(self, history: RowHistory) -> Judgement:
         """Judge by the last row, and by whether any row so far has shown the action."""
@@ -62,8 +63,9 @@ class ActionEnded:
         steady = shown_for >= SETTLES
         lags = self.before is not None and self.before.stop_failed and not steady
         ended = row is not None and _ended(self.order.action, row, settled=settled, lags=lags)
-        if ended and shown and row and not steady and self.saves and self.lacks_savepoint(row):
-            return NotYet(f"{described(row)}, without the savepoint that it took")
+        waits = ended and shown and self.in_parts and not steady
+        if row and waits and (missing := self._missing(row)):
+            return NotYet(f"{described(row)}, without {missing}")
         vanished = row is None and self.before is not None and shown_for >= ARRIVES
         if vanished:
             return Failed("the job service no longer lists the job", self)
@@ -90,6 +92,14 @@ class ActionEnded:
             return False
         old = self.before.last_savepoint if self.before else ""
         return not row.last_savepoint or same_path(row.last_savepoint, old)
+
+    def _missing(self, row: ActionJob) -> str:
+        """Return what an action that has succeeded does not show yet; empty for nothing."""
+        if self.lacks_savepoint(row):
+            return "the savepoint that it took"
+        starts = self.order.action in STARTS and succeeded(self.order, row)
+        old = self.before.job_id if self.before else None
+        return "Flink's id of what it started" if starts and row.job_id in (None, old) else ""
 
     def is_overtaken(self, row: ActionJob) -> bool:
         """Return whether a row shows an action that was begun after ours: so that has ended."""
@@ -121,7 +131,7 @@ class StaysUp:
             return Failed(described(None), self)
         if row.in_progress or row.action is not self.up.action:
             return Met()
-        if row.job_id != self.up.job_id:
+        if self.up.job_id and row.job_id and row.job_id != self.up.job_id:
             return Failed(f"the job service started it again, as job {row.job_id}", self)
         if row.status is JobStatus.FINISHED:
             return Met()

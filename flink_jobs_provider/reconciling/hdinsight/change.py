@@ -53,7 +53,6 @@ from flink_jobs_provider.reconciling.ownership import (
     stranger,
 )
 from flink_jobs_provider.reconciling.record_updates import (
-    NOTHING_TO_STOP,
     add_aside,
     blank,
     done,
@@ -66,7 +65,7 @@ from flink_jobs_provider.reconciling.record_updates import (
     with_row,
     with_savepoint_of,
 )
-from flink_jobs_provider.reconciling.service_loop import secure_in_storage
+from flink_jobs_provider.reconciling.service_loop import reporting_end, secure_in_storage
 
 _OWN_STATE = (Action.UPDATE, Action.START, Action.RE_LAUNCH)
 
@@ -110,8 +109,7 @@ class ActionChange:
             row = await self._adoptable(other)
             if row is None:
                 return None
-        if row is not None and (row.in_progress or (row.status is None and not row.never_came_up)):
-            await self._runner.until_idle(row, self._wanted)
+        if row is not None and await self._waited_for(row):
             return None
         if row is not None and self._base is not None:
             self._base = with_savepoint_of(self._base, row, SavepointReason.FOUND)
@@ -143,6 +141,18 @@ class ActionChange:
         runs = self._recorded is not None and self._recorded.status.active
         acts = step.action is Action.NEW if step else runs  # else it is taken for ended
         return acts and not self._listed_twice
+
+    async def _waited_for(self, row: ActionJob) -> bool:
+        """Wait for what a row is yet to show; return whether there was anything."""
+        if row.in_progress or (row.status is None and not row.never_came_up):
+            await self._runner.until_idle(row, self._wanted)
+            return True
+        ran = self._recorded is not None and self._recorded.status.active
+        if self._listed_twice or not (ran and is_without_stop(row, self._recorded)):
+            return False
+        self._listed_twice = True  # a stop by a run that died may show its savepoint later
+        await self._runner.let_lists_catch_up()
+        return True
 
     def _own(self, rows: Sequence[ActionJob]) -> ActionJob | None:
         """Return the job's own row.
@@ -202,10 +212,7 @@ class ActionChange:
     def _ended(self, row: ActionJob | None) -> JobRecord:
         saved = row is not None and row.status is JobStatus.STOPPED
         saved = saved and row is not None and not is_without_stop(row, self._recorded)
-        record = ended(self._base, self._wanted, row, saved=saved)
-        if record.job_output.startswith(NOTHING_TO_STOP):
-            self._say(f"{self._wanted.job_name}: {record.job_output}")
-        return record
+        return reporting_end(ended(self._base, self._wanted, row, saved=saved), self._say)
 
     async def _adopted(self, row: ActionJob) -> JobRecord:
         """Take over the wanted version, which a run that died has started.
@@ -278,7 +285,7 @@ class ActionChange:
             PermanentError: Its jar is certainly gone; it goes on.
         """
         shown, plane = row.version.jar, self._plane
-        if not row.active or shown is None or not _is_complete(row.version):
+        if not row.active or shown is None or not row.version.is_complete:
             return
         now = f"Job {row.job_id or row.run_id} goes on as it was"
         await secure_in_storage(
@@ -295,7 +302,7 @@ class ActionChange:
         taken = row.last_savepoint
         if before is None or not before.active or failed.action is not Action.UPDATE:
             return ""
-        if not taken or taken == before.last_savepoint or not _is_complete(before.version):
+        if not taken or taken == before.last_savepoint or not before.version.is_complete:
             return ""
         action = Action.START if row.status is JobStatus.STOPPED else Action.RE_LAUNCH
         if action not in self._plane.capabilities.actions:
@@ -388,8 +395,3 @@ class ActionChange:
         self._base = started(base, wanted, row, step.called or step.action, origin)
         self._started = True
         return self._base
-
-
-def _is_complete(version: Version) -> bool:
-    """Whether all that a version is made of is shown."""
-    return None not in (version.jar, version.entry_class, version.parallelism)

@@ -20,9 +20,13 @@ from flink_jobs_provider.model.spec import JobSpec
 from flink_jobs_provider.reconciling import Say
 from flink_jobs_provider.reconciling.hdinsight.action_runner import ActionOutcome, ActionRunner
 from flink_jobs_provider.reconciling.hdinsight.change import ActionChange
-from flink_jobs_provider.reconciling.hdinsight.decisions import is_without_stop, kept
+from flink_jobs_provider.reconciling.hdinsight.decisions import (
+    is_without_stop,
+    kept,
+    newest_savepoint,
+)
 from flink_jobs_provider.reconciling.hdinsight.failures import SEE_STORAGE
-from flink_jobs_provider.reconciling.job_errors import order_refused
+from flink_jobs_provider.reconciling.job_errors import deleted_without_savepoint, order_refused
 from flink_jobs_provider.reconciling.ownership import copies_of, mark_of, own_row, read_mark
 from flink_jobs_provider.reconciling.record_updates import seen
 from flink_jobs_provider.reconciling.service_loop import ServiceReconciler, Turn
@@ -97,6 +101,7 @@ class _Removal:
     _reported: bool = False
     _seen: bool = False
     _stopped: bool = False
+    _waited: bool = False
 
     async def turn(self) -> Removed | None:
         """Do the next thing towards the deletion of the row; return what is left when it is gone.
@@ -120,10 +125,17 @@ class _Removal:
             return None
         if with_savepoint and row.status is JobStatus.STOPPED:
             its_own = self._stopped or not is_without_stop(row, self._recorded)
+            if not (its_own or self._waited or self._plane.capabilities.lists_at_once):
+                self._waited = True
+                await self._runner.let_lists_catch_up()  # that of the stop may show later
+                return None
             self._path = (row.last_savepoint if its_own else None) or self._path
         action = Action.DELETE
         if row.active:
             action = Action.STOP if with_savepoint else Action.CANCEL
+        ended_by_itself = row.status in (JobStatus.FAILED, JobStatus.LOST)
+        if action is Action.DELETE and self._path is None and (with_savepoint or ended_by_itself):
+            self._report_no_savepoint(row)
         order = Order(action, spec.job_name, row.run_id)
         try:
             outcome = await self._runner.execute(order, rows, spec)
@@ -138,6 +150,15 @@ class _Removal:
             self._check(action, outcome)
             self._stopped = self._stopped or action is Action.STOP
         return None
+
+    def _report_no_savepoint(self, row: ActionJob) -> None:
+        """Report that none can be taken, and the last one; a gateway reports that by itself."""
+        if self._reported or self._plane.capabilities.shows_whole_results:
+            return
+        self._reported = True
+        last = newest_savepoint(row, self._recorded)
+        spec = self._recorded.spec
+        self._say(deleted_without_savepoint(spec.job_name, row.status_word, last))
 
     def _check(self, action: Action, outcome: ActionOutcome) -> None:
         """Raise where an action failed; pass on what the system reported of it."""

@@ -14,7 +14,7 @@ from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed
 from tests.contract.hdinsight.stack import DIRECTORY, Stack, spec
 from tests.contract.hdinsight.test_lifecycle import running
-from tests.contract.hdinsight.test_waiting import lists
+from tests.contract.hdinsight.test_waiting import later, lists
 
 _LATE, _NEVER = 10.0, float("inf")
 ASKED = {"savepoint_trigger": "1", "on_delete": "savepoint"}
@@ -147,3 +147,36 @@ def test_a_stop_by_somebody_else_before_a_deletion_counts() -> None:
     path = f"{DIRECTORY}/savepoint-by-hand"
     stack.arm.job().update(action="STOP", status="STOPPED", lastSavePoint=path)
     assert stack.destroy() == path
+
+
+@pytest.mark.parametrize("then", ["stop", "delete"])
+def test_a_stop_of_a_dead_run_whose_savepoint_shows_late_is_found(then: str) -> None:
+    stack = running()
+    stack.up(spec(**ASKED))
+    job = stack.arm.job()
+    old = dict(job)
+    path = stack.arm._savepoint(job)
+    job.update(action="STOP", status="STOPPED")
+    new = job["lastSavePoint"]
+    job["lastSavePoint"] = old["lastSavePoint"]
+    later(stack.arm, 10, lambda: job.update(lastSavePoint=new))
+    if then == "delete":
+        assert stack.destroy() == path
+        return
+    record = stack.up(spec(**ASKED, desired_state="stopped"))
+    assert record.last_savepoint == path
+    assert stack.arm.actions().count("STOP") == 0
+
+
+@pytest.mark.parametrize("on_delete", ["savepoint", "cancel"])
+def test_a_deletion_of_a_job_that_does_not_run_names_its_last_savepoint(on_delete: str) -> None:
+    """Shows that one which only the service knows is named, since the row goes."""
+    stack = running()
+    stack.up(spec(on_delete=on_delete))
+    path = f"{DIRECTORY}/savepoint-by-hand"
+    stack.arm.job().update(status="FAILED", lastSavePoint=path)
+    assert stack.destroy() is None
+    assert (
+        "orders: it does not run (FAILED), so that it is deleted without a savepoint of its own; "
+        f"the last one that is known is {path}"
+    ) in stack.said
