@@ -329,6 +329,7 @@ class GatewayProcess:
         opener: Opens jars.
         intervals: How often and how long.
         clock: Time as the reconcilers see it.
+        claims: For the claims on actions alone: no crowd of other calls may delay their renewal.
         name: What it claims actions under.
     """
 
@@ -339,6 +340,7 @@ class GatewayProcess:
     opener: JarOpener
     intervals: Intervals
     clock: Clock
+    claims: Threads
     name: str = field(default_factory=_unique_name)
 
     def plane(self, cluster: ClusterConfiguration) -> ControlPlane:

@@ -77,11 +77,12 @@ class Jobs(Reading):
         self._process = process = GatewayProcess(
             configuration,
             store,
-            Threads(CONNECTIONS, "records"),
+            Threads(CONNECTIONS - 1, "records"),
             clusters,
             JarOpener(self._jars, intervals),
             intervals,
             clock or Clock(),
+            Threads(1, "claims"),
         )
         self._disks = Disks([data, *store.directories])
         self._limit = configuration.limits.concurrent_actions * _QUEUE
@@ -135,6 +136,7 @@ class Jobs(Reading):
         except RecordsError as error:
             _log.warning("actions could not be handed over: %s", error)
         await self._process.threads.close(self._process.intervals.patience)
+        await self._process.claims.close(self._process.intervals.patience)
         await self._process.opener.close(0)
         await self._disks.close()
 
@@ -244,13 +246,13 @@ class Jobs(Reading):
         begun = Lease(lease)
         clusters = list(self._clusters)
         room = self._limit - self._workers.unfinished
-        left = await self._process.call(
+        left = await self._process.claims.call(
             self._store.claim, self._process.name, lease, clusters, room, self._workers.ids
         )
         for action in left:
             _log.info("operation %s, %s, is taken over", action.row.id, action.row.action)
             self._workers.start(action, begun.again())
-        for row in await self._process.call(self._store.abandon, clusters, _ABANDONED):
+        for row in await self._process.claims.call(self._store.abandon, clusters, _ABANDONED):
             self._workers.notify(row)
 
     async def _expire_records(self) -> None:

@@ -96,7 +96,7 @@ class Workers:
         if not mine:
             return
         asked_at = uptime()
-        kept = await self._process.call(
+        kept = await self._process.claims.call(
             self._store.renew, self._process.name, self._process.intervals.lease, list(mine)
         )
         for id_, lease in mine.items():

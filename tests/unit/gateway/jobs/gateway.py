@@ -167,6 +167,7 @@ class Gateway:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
         await jobs._process.threads.close(30)
+        await jobs._process.claims.close(30)
         await jobs._process.opener.close(30)
         self.store.close()
 

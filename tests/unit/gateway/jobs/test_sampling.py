@@ -80,6 +80,7 @@ class Recorded:
             JarOpener(JarCache(Path(self._configuration.data_directory)), intervals),
             intervals,
             Clock(),
+            self._threads,
         )
         monitors = Monitors(self._configuration.clusters, self, patience=60)
         return Sampling(process, monitors), monitors

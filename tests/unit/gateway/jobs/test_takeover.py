@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 import time
 from dataclasses import replace
 from itertools import pairwise
@@ -414,3 +415,30 @@ def test_claims_are_renewed_after_an_error_of_whatever_kind(
 
     asyncio.run(life())
     assert "claims were not renewed: ValueError" in caplog.text
+
+
+def test_claims_are_renewed_while_others_wait_for_the_records(tmp_path: Path) -> None:
+    """Shows callers whose lists take long: no crowd of them ends the claims on actions."""
+    answers = threading.Event()
+
+    async def life() -> None:
+        gateway = Gateway(tmp_path, intervals=replace(STILL, renew=0.01))
+        async with gateway.running():
+            claim, renewals = gateway.store.claim, []
+
+            def counted(*args: object, **kwargs: object) -> object:
+                renewals.append(1)
+                return claim(*args, **kwargs)  # type: ignore[arg-type]
+
+            gateway.store.claim = counted  # type: ignore[assignment,method-assign]
+            process = gateway.jobs._process
+            crowd = [asyncio.create_task(process.call(answers.wait)) for _ in range(50)]
+            await asyncio.sleep(0)
+            before = len(renewals)
+            try:
+                await until(lambda: len(renewals) > before + 2)
+            finally:
+                answers.set()
+            await asyncio.gather(*crowd)
+
+    asyncio.run(life())
