@@ -194,7 +194,8 @@ def with_savepoint_of(
 
 
 def blank(wanted: JobSpec, row: ActionJob) -> JobRecord:
-    """Return the record of a job that no run has recorded yet."""
+    """Return the record of a job that has run, and that no run has recorded yet."""
+    row = replace(row, job_id=row.job_id or row.run_id)  # it must not look new
     return with_row(JobRecord(spec=wanted, status=JobStatus.RUNNING), row)
 
 

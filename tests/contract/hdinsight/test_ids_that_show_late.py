@@ -76,3 +76,15 @@ def test_an_id_that_shows_after_all_is_no_other_start() -> None:
     record = stack.refresh()
     assert (record.job_id, record.generation) == (stack.arm.job()["jobId"], 1)
     assert not stack.plan(spec()).needed
+
+
+def test_a_stopped_job_whose_id_was_never_shown_does_not_look_new() -> None:
+    """Shows the stop of a job that a dead run has created, before its row is lost."""
+    stack = Stack()
+    show_late(stack, _NEVER)
+    stack.up(spec())
+    stack.record = None
+    path = stack.up(spec(desired_state="stopped")).last_savepoint
+    assert path is not None
+    stack.arm.rows.clear()
+    assert stack.up(spec()).restored_from == stack.arm.launches[-1].restored_from == path
