@@ -116,7 +116,9 @@ class StartEnded(StepEnded):
         if shown.job.active:
             return True
         if shown.job.status_word in _SILENT and not self.shows_starts:
-            return shown.moved or shown.job.started != shown.before.started
+            # The time of the start may show before the status that it brings about.
+            came_up = shown.job.started != shown.before.started
+            return shown.moved or (came_up and shown.settled)
         return super()._ended(shown)
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
 
 from flink_jobs_provider.model.errors import ClusterUnreachable, JobError, StateUnavailable
 from flink_jobs_provider.model.savepoint import same_path
+from tests.contract.dli.fake_dli import FakeJob
 from tests.contract.dli.stack import Stack, restored, running, spec
 from tests.contract.late_request import LateRequest
 
@@ -68,3 +71,23 @@ def test_a_stop_that_shows_late_is_not_ended_by_a_start_of_somebody_else() -> No
         stack.up(spec("New"))
     assert stack.dli.job().status == "job_cancel_success", "as the error says"
     assert len(stack.dli.savepoints) == 2
+
+
+def test_a_start_whose_status_shows_after_its_time_is_no_failure() -> None:
+    """Shows that the time of a start alone does not tell how it went."""
+    stack = running()
+    detail = stack.dli._detail
+    until: list[float] = []
+
+    def late(job: FakeJob) -> dict[str, Any]:
+        shown = detail(job)
+        if job.config["main_class"] != "New" or job.status not in ("job_submitting", "job_running"):
+            return shown
+        until.extend([] if until else [stack.time.now() + 15])
+        return shown | ({"status": "job_cancel_success"} if stack.time.now() < until[0] else {})
+
+    stack.dli._detail = late  # type: ignore[method-assign]
+    record = stack.up(spec("New"))
+    assert record.status == "RUNNING"
+    assert [launch.main_class for launch in stack.dli.launches] == ["Old", "New"]
+    assert not [line for line in stack.said if "going back" in line or "somebody else" in line]
