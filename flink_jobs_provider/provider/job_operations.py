@@ -18,7 +18,7 @@ from flink_jobs_provider.control_planes.protocol import Guard, Resolve
 from flink_jobs_provider.model.action import JobStatus
 from flink_jobs_provider.model.errors import ActionFailed, JarError, JobError, PermanentError
 from flink_jobs_provider.model.record import JobRecord, Removed
-from flink_jobs_provider.model.spec import JobSpec
+from flink_jobs_provider.model.spec import JobSpec, UpgradeMode
 from flink_jobs_provider.model.target import FlinkTarget
 from flink_jobs_provider.planning.move import is_move
 from flink_jobs_provider.planning.plan import Plan, plan
@@ -32,6 +32,7 @@ from flink_jobs_provider.provider.preview import (
     plan_with_rehearsal,
     plan_with_rescale,
     plan_with_state,
+    refusal_to_drop,
     restore_problems,
     with_unseen_rehearsal,
 )
@@ -152,6 +153,7 @@ class JobOperations:
         occasion = Occasion(decided.summary, commit_of(), secret)
 
         async def work() -> JobRecord:
+            await self._check_drops_nothing(recorded, wanted)
             record = await self._perform(recorded, wanted, jar, occasion)
             return await self._without_surplus(recorded, record) if decided.action else record
 
@@ -166,6 +168,17 @@ class JobOperations:
                     f"{wanted.job_name}: job_name {declared_twice(other, declared)[:-1]}"
                 )
             return self._loop.run(work())
+
+    async def _check_drops_nothing(self, recorded: JobRecord | None, wanted: JobSpec) -> None:
+        """Check that a resource without a record of its job does not drop the state of one."""
+        has_record = recorded is not None and (recorded.job_id or recorded.unconfirmed)
+        if has_record or wanted.upgrade_mode is not UpgradeMode.STATELESS:
+            return
+        seen = await self._observe(JobRecord(spec=wanted, status=JobStatus.LOST))
+        if why := refusal_to_drop(seen, wanted):
+            raise FlinkJobError(
+                f"{wanted.job_name}: upgrade_mode stateless {why}. Nothing was changed."
+            )
 
     def find_jar(self, version: JobSpec, copy: str | None = None) -> Jar | str:
         """Return the jar of a version that ran once; its digest where the cluster has it.

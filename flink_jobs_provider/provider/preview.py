@@ -30,6 +30,7 @@ from flink_jobs_provider.reconciling.job_errors import too_old
 #: Seconds that a preview waits for a cluster that it can do without.
 _CREATION_PATIENCE_S = 5.0
 _SHARED_AGE_S = 15.0
+_UPGRADE_MODE = "upgrade_mode"
 
 Observe = Callable[[JobRecord], Awaitable[JobRecord]]
 Decide = Callable[[JobRecord, JobSpec], Awaitable[Plan]]
@@ -90,7 +91,9 @@ class CreationPreviews:
             adoption = await self._foresee_adoption(spec, jar)
             if adoption is not None:
                 return adoption
-        line, starts = await self._line(clusters, spec, known)
+        line, starts, drops = await self._line(clusters, spec, known)
+        if drops:  # the run itself is refused, too
+            return Foreseen(problems=((_UPGRADE_MODE, drops),) if jar is not None else ())
         warnings, self._warnings = self._warnings, []
         lines = [line] if line else []
         if jar is not None:
@@ -123,30 +126,34 @@ class CreationPreviews:
 
     async def _line(
         self, clusters: Clusters | None, spec: JobSpec, known: JobRecord | None
-    ) -> tuple[str, bool]:
-        """Return the plan in one line, and whether a version would be started."""
+    ) -> tuple[str, bool, str]:
+        """Return the plan, whether a version would be started, and why that is refused."""
         if known is not None:
             decided = await self._decide(known, spec)
             adopted = known.status.active and known.job_id
-            return decided.line() if decided.needed else _adoption(known) if adopted else "", False
+            return (
+                decided.line() if decided.needed else _adoption(known) if adopted else "",
+                False,
+                "",
+            )
         first = plan(None, spec).line()
         if spec.adopt and (clusters is None or spec.target.place in self._silent):
-            return f"{first}, if it runs: its cluster was not asked", False
+            return f"{first}, if it runs: its cluster was not asked", False, ""
         if clusters is None or spec.target.place in self._silent:
-            return f"{first}, unless it runs already: its cluster was not asked", True
+            return f"{first}, unless it runs already: its cluster was not asked", True, ""
         try:
             async with asyncio.timeout(_CREATION_PATIENCE_S):
                 seen = await self._observe(JobRecord(spec=spec, status=JobStatus.LOST))
                 ended = await _ended(clusters, spec) if seen.job_id is None else None
         except (JobError, TimeoutError) as error:
             self._silence(spec, error)
-            return f"{first}, unless it runs already: its cluster did not answer", True
+            return f"{first}, unless it runs already: its cluster did not answer", True, ""
         if seen.job_id is not None and seen.status.active:
-            return _found(seen, spec), False
+            return _found(seen, spec), False, refusal_to_drop(seen, spec)
         if ended and spec.desired_state is DesiredState.RUNNING and not spec.restore_from:
             line = f"{spec.job_name}: NEW, start from the state that job {ended} left, if it did"
-            return line, True
-        return first, True
+            return line, True, ""
+        return first, True, ""
 
     def _silence(self, spec: JobSpec, error: JobError | TimeoutError) -> None:
         """Send a cluster no more requests, and warn of it once."""
@@ -182,6 +189,22 @@ def _found(seen: JobRecord, spec: JobSpec) -> str:
         return _adoption(seen)
     other = f"job {seen.job_id}, which runs already, is of another version"
     return replace(decided, reasons=(other,)).line() if seen.other_version else decided.line()
+
+
+def refusal_to_drop(seen: JobRecord, wanted: JobSpec) -> str:
+    """Return why a job of which a resource has no record is not started afresh, or an empty text.
+
+    It may be that of another resource, which is yet to be declared in the run.
+    """
+    goes_on = not (seen.job_id and seen.status.active and seen.other_version)
+    if goes_on or wanted.adopt or wanted.upgrade_mode is not UpgradeMode.STATELESS:
+        return ""
+    return (
+        f"would drop the state of job {seen.job_id}: it runs already, is of another version, and "
+        "this resource has no record of it. Where it is this resource's job, run once with "
+        "upgrade_mode savepoint, which takes its state over; else give the resource another "
+        "job_name"
+    )
 
 
 def _adoption(seen: JobRecord) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from flink_jobs_provider.provider.dynamic import FlinkJobProvider
+from flink_jobs_provider.provider.dynamic import PREVIEW_KEY, FlinkJobProvider
+from flink_jobs_provider.provider.run_output import FlinkJobError
 from tests.unit.provider.test_calls import Job, as_the_engine_has_it
 from tests.unit.reconciling.flink.fake_flink import RETAINED, FakeFlink
 
@@ -56,6 +57,25 @@ def test_a_new_resource_of_a_job_that_runs(
         f"job {job_id}, which runs already, is of another version"
     ]
     assert not {"submit", "cancel", "stop"} & set(flink.steps)
+
+
+def test_a_new_resource_drops_the_state_of_no_job_that_runs(job: Job, flink: FakeFlink) -> None:
+    """Shows it of a preview and of a run; the job may be that of another resource."""
+    new = Job(job.provider, job.inputs)
+    other = {"upgrade_mode": "stateless", "parallelism": 5}
+    preview = {**job.inputs, **other, PREVIEW_KEY: True}
+    [failure] = job.provider.check({}, preview).failures
+    told = f"would drop the state of job {job.state['job_id']}: it runs already"
+    assert failure.property == "upgrade_mode"
+    assert failure.reason.startswith(told)
+    with pytest.raises(FlinkJobError, match=told) as caught:
+        new.create(**other)
+    assert str(caught.value).endswith("Nothing was changed.")
+    assert not {"submit", "cancel", "stop"} & set(flink.steps)
+    # The same version is adopted, and with a savepoint nothing is dropped.
+    assert new.create(upgrade_mode="stateless")["job_id"] == job.state["job_id"]
+    again = Job(job.provider, job.inputs)
+    assert again.create(parallelism=5)["restored_from"]
 
 
 @pytest.mark.parametrize("diffed", [True, False])
