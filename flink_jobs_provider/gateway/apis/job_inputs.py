@@ -159,7 +159,7 @@ def masked_args(args: str) -> str:
 
 
 def _masked_each(args: Iterable[str]) -> Iterable[str]:
-    #: What the next argument begins with where it is no value that is masked; None where none is.
+    # How an argument begins that is no secret value, though one may follow; None where none may.
     shown: str | None = None
     for arg in args:
         if shown is not None and arg and not arg.startswith(shown):
